@@ -1,0 +1,61 @@
+# Every target does its own set-up; the only needs are Python 3.11 or newer and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := requirements
+UV_FLAGS := --quiet --universal --generate-hashes --no-header --python-version 3.11
+
+.PHONY: demo test check serve studio evals lock clean help
+
+help:
+	@echo "make demo    one campaign from brief to package, offline"
+	@echo "make test    set up and run the tests"
+	@echo "make check   what CI checks besides the tests: types, lint, layers, docs"
+	@echo "make serve   the service and its review pages on http://127.0.0.1:8000"
+	@echo "make studio  the graph in LangGraph Studio's development server"
+	@echo "make evals   score the agents on the evaluation cases"
+	@echo "make lock    resolve the dependencies again (needs uv)"
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fanfare needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: .venv/pyvenv.cfg $(LOCK)/runtime.txt pyproject.toml
+	@echo "Installing Fanfare into .venv; the first time takes a minute or two."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch .venv/runtime
+
+.venv/dev: .venv/runtime $(LOCK)/dev.txt
+	@echo "Installing the development tools into .venv."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)/dev.txt
+	@touch .venv/dev
+
+demo: .venv/runtime
+	@$(BIN)/fanfare run examples/aurora.json --yes --output build/demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -m graph.picture --check docs/architecture.md
+
+serve: .venv/runtime
+	@$(BIN)/fanfare serve
+
+studio: .venv/dev
+	@$(BIN)/langgraph dev --no-browser --allow-blocking=false
+
+evals: .venv/dev
+	@$(BIN)/python -m evals
+
+lock:
+	uv pip compile $(UV_FLAGS) pyproject.toml $(LOCK)/build.in --extra dev -o $(LOCK)/dev.txt
+	uv pip compile $(UV_FLAGS) pyproject.toml $(LOCK)/build.in -c $(LOCK)/dev.txt -o $(LOCK)/runtime.txt
+
+clean:
+	rm -rf .venv build

@@ -1,0 +1,1 @@
+"""The five agents, each a prompt in Markdown and one function, and the rehearsal model."""

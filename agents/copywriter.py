@@ -1,0 +1,106 @@
+"""Copy: every text slot of every placement, and the lines the whole campaign shares."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.briefing import Brief
+from agents.model import Answer, Model
+from agents.product import Product
+from agents.prompts import Prompt
+from tools.counting import CountingRule
+from tools.placements import Placement, Slot, Source
+
+PROMPT = Prompt.load("copywriter")
+
+OURS = Source("fanfare", "docs/decisions/0006-lines-of-the-campaign.md", "assumed")
+
+
+def line(name: str, rule: CountingRule, *, hard: int, soft: int, least: int, most: int) -> Slot:
+    """A slot whose limits are our own choice."""
+    return Slot(name, rule, least, most, source=OURS, confidence="assumed", hard=hard, soft=soft)
+
+
+CAMPAIGN = Placement(
+    id="campaign",
+    platform="campaign",
+    title="The campaign's own lines",
+    paid=False,
+    slots=(
+        line("headline", "display_width", hard=48, soft=32, least=3, most=3),
+        line("call_to_action", "display_width", hard=24, soft=16, least=1, most=1),
+    ),
+)
+"""The lines that belong to no platform: three headlines, of which pictures carry the first, and a call to
+action. Their limits are what the smallest creative can still show."""
+
+PlacementTexts = Mapping[str, Sequence[str]]
+"""Texts by slot, with the hashtags under `hashtags`."""
+
+
+class SlotTexts(BaseModel):
+    """The texts of one slot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    slot: str = Field(description="The slot's name, as given.")
+    texts: list[str] = Field(min_length=1, description="As many texts as `write` asks for, each inside `hard`.")
+
+
+class PlacementCopy(BaseModel):
+    """The copy of one placement."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    placement: str = Field(description="The placement's id, as given.")
+    slots: list[SlotTexts] = Field(min_length=1, description="Every slot of the placement, once.")
+    hashtags: list[str] = Field(description="Without `#`; at most as many as allowed, empty where none are.")
+
+
+class Draft(BaseModel):
+    """The copy of the placements that were asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    placements: list[PlacementCopy] = Field(min_length=1, description="Every placement asked for, once.")
+
+
+async def write_copy(
+    model: Model,
+    product: Product,
+    *,
+    brief: Brief,
+    tone: str,
+    language: str,
+    placements: Sequence[Placement],
+    previous: Mapping[str, PlacementTexts] | None = None,
+    feedback: Sequence[Mapping[str, Any]] = (),
+    comment: str | None = None,
+) -> Answer[Draft]:
+    """Copy for `placements`; `previous` and `feedback` when an earlier draft was sent back."""
+    data = {
+        "product": product.model_dump(mode="json"),
+        "brief": brief.model_dump(mode="json"),
+        "tone": tone,
+        "language": language,
+        "placements": [assignment(placement) for placement in placements],
+        "previous": previous,
+        "feedback": list(feedback),
+        "comment": comment,
+    }
+    return await model.answer("copywriter", PROMPT.render(data), Draft)
+
+
+def assignment(placement: Placement) -> dict[str, Any]:
+    """A placement as writers are told it: slots, how many texts, limits and counting rules."""
+    return {
+        "placement": placement.id,
+        "title": placement.title,
+        "slots": [
+            {"slot": s.name, "write": s.wanted, "hard": s.hard, "soft": s.soft, "counting": s.rule}
+            for s in placement.slots
+            if s.wanted
+        ],
+        "hashtags": placement.max_hashtags,
+    }

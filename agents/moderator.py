@@ -1,0 +1,118 @@
+"""Moderation: what rules cannot see, judged by a model and by the provider's own endpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.model import Answer, Model
+from agents.product import Product
+from agents.prompts import Prompt
+from tools.lint import Finding
+
+PROMPT = Prompt.load("moderator")
+ENDPOINT_SOURCE = "the provider's moderation endpoint"
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text and where it stands; `source` is what it was translated from."""
+
+    placement: str
+    field: str
+    index: int
+    text: str
+    source: str | None = None
+
+    def as_json(self) -> dict[str, str | int | None]:
+        """As the moderator's prompt shows it."""
+        return {
+            "placement": self.placement,
+            "field": self.field,
+            "index": self.index,
+            "text": self.text,
+            "source": self.source,
+        }
+
+
+class Objection(BaseModel):
+    """One thing that is wrong with one text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: Literal["claim", "promise", "people", "unsafe", "misleading", "competitor", "tone", "meaning"]
+    severity: Literal["info", "warn", "block"]
+    placement: str = Field(description="As given with the text.")
+    field: str = Field(description="As given with the text.")
+    index: int = Field(ge=0, description="As given with the text.")
+    quote: str = Field(description="The exact words of the text.")
+    message: str = Field(description="What is wrong, in one sentence.")
+    suggestion: str | None = Field(description="What to write instead, or null.")
+
+
+class Judgement(BaseModel):
+    """What the moderator objects to; empty when there is nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    findings: list[Objection]
+
+
+async def judge(
+    model: Model, product: Product, *, tone: str, language: str, texts: Sequence[Text]
+) -> Answer[Judgement]:
+    """What a careful reader would object to in `texts`, all in `language` (BCP 47)."""
+    data = {
+        "product": product.model_dump(mode="json"),
+        "tone": tone,
+        "language": language,
+        "texts": [text.as_json() for text in texts],
+    }
+    return await model.answer("moderator", PROMPT.render(data), Judgement)
+
+
+async def screen(model: Model, texts: Sequence[Text]) -> list[Finding]:
+    """What the provider's moderation endpoint objects to, each a finding of severity block."""
+    flags = await model.screen([text.text for text in texts])
+    return [
+        Finding(
+            rule=f"screen-{flag.category.replace('/', '-')}",
+            severity="block",
+            placement=texts[flag.index].placement,
+            field=texts[flag.index].field,
+            index=texts[flag.index].index,
+            span=(0, len(texts[flag.index].text)),
+            quote=texts[flag.index].text,
+            message=f"The provider's moderation sees {flag.category} here (score {flag.score:.2f}).",
+            suggestion="Write this text anew, without what was flagged.",
+            source=ENDPOINT_SOURCE,
+        )
+        for flag in flags
+    ]
+
+
+def findings(judgement: Judgement, texts: Sequence[Text]) -> list[Finding]:
+    """The objections as findings, each with its quote found in the text it speaks of."""
+    known = {(text.placement, text.field, text.index): text.text for text in texts}
+    return [
+        _finding(objection, text)
+        for objection in judgement.findings
+        if (text := known.get((objection.placement, objection.field, objection.index))) is not None
+    ]
+
+
+def _finding(objection: Objection, text: str) -> Finding:
+    start = text.find(objection.quote) if objection.quote else -1
+    return Finding(
+        rule=f"judge-{objection.rule}",
+        severity=objection.severity,
+        placement=objection.placement,
+        field=objection.field,
+        index=objection.index,
+        span=(start, start + len(objection.quote)) if start >= 0 else None,
+        quote=objection.quote if start >= 0 else text,
+        message=objection.message,
+        suggestion=objection.suggestion,
+        source="the moderator",
+    )

@@ -1,0 +1,1 @@
+"""Is it good? Cases, evaluators and benchmarks."""

@@ -1,0 +1,1 @@
+"""The path of a campaign: state, steps, gates, checkpoints."""

@@ -1,0 +1,108 @@
+"""The channels of a campaign.
+
+Everything in them is plain JSON, so that a campaign which slept through a release still
+wakes as what it was.
+"""
+
+import operator
+from typing import Annotated, Any, Literal, TypedDict, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.product import Product
+
+JSON = dict[str, Any]
+V = TypeVar("V")
+
+Gate = Literal["copy", "creatives"]
+Approval = Literal["required", "flagged", "none"]
+
+
+class Picture(BaseModel):
+    """The product's photo, by reference: bytes never enter the state."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    media_type: str
+    width: int = Field(gt=0, description="Pixels, upright.")
+    height: int = Field(gt=0, description="Pixels, upright.")
+    bytes: int = Field(gt=0)
+
+
+class Order(BaseModel):
+    """What a campaign was asked for; never changes while it runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    tenant: str = "default"
+    product: Product
+    tone: str
+    audience: str | None = None
+    source_language: str = "en"
+    languages: list[str] = Field(default_factory=list)
+    placements: list[str]
+    approval: Approval = "required"
+    picture: Picture
+
+
+def merge(left: dict[str, V] | None, right: dict[str, V]) -> dict[str, V]:
+    """`left` with what a fan-out wrote laid over it, key by key."""
+    return {**(left or {}), **right}
+
+
+class CampaignInput(TypedDict):
+    """How a campaign begins."""
+
+    order: JSON
+
+
+class CampaignState(TypedDict, total=False):
+    """Where a campaign stands. Each channel is written by the step that its comment names."""
+
+    order: JSON
+    brief: JSON  # brief
+    study: JSON  # study
+    copy: Annotated[dict[str, JSON], merge]  # write_copy, gate_copy: placement → texts by slot
+    translations: Annotated[dict[str, JSON], merge]  # translate, gate_creatives: language → texts
+    creatives: Annotated[dict[str, list[JSON]], merge]  # render: language → pictures
+    verdicts: Annotated[dict[str, JSON], merge]  # moderation: "copy" or a language → verdict
+    rounds: Annotated[dict[str, int], merge]  # moderation: how often each was sent back
+    approved: Annotated[dict[str, str], merge]  # gates: gate → revision of what was approved
+    comment: str | None  # gates: what a reviewer asks the next writer for
+    decisions: Annotated[list[JSON], operator.add]  # gates
+    costs: Annotated[list[JSON], operator.add]  # every step that called the model
+    package: JSON  # package
+    outcome: Literal["completed", "rejected"]  # package, gates
+
+
+class WriteCopy(TypedDict):
+    """One unit of the copy fan-out: the placements of one platform, or of the campaign itself."""
+
+    order: JSON
+    brief: JSON
+    placements: list[str]
+    previous: dict[str, JSON]
+    feedback: list[JSON]
+    comment: str | None
+
+
+class Translate(TypedDict):
+    """One unit of the translation fan-out: a language."""
+
+    order: JSON
+    language: str
+    copy: dict[str, JSON]
+    previous: JSON | None
+    feedback: list[JSON]
+    comment: str | None
+
+
+class Render(TypedDict):
+    """One unit of the picture fan-out: every creative of a language."""
+
+    order: JSON
+    study: JSON
+    language: str
+    lines: JSON

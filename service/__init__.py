@@ -1,0 +1,1 @@
+"""Who asks, when, and where it is kept: settings, records, REST, review pages, command line."""

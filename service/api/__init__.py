@@ -1,0 +1,1 @@
+"""The REST contract: routes parse, call, return."""

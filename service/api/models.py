@@ -1,0 +1,233 @@
+"""Requests and answers of the REST contract."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from agents.product import Product
+from graph.approval import DecisionType
+from graph.state import Approval, Gate
+from service.records import Campaign, Status
+from tools.languages import UnknownLanguage, language
+from tools.placements import DEFAULT_PLACEMENTS, UnknownPlacement, placement
+
+TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
+
+
+class CampaignRequest(BaseModel):
+    """What a campaign is to be about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product: Product
+    tone: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
+        description=f"One of {', '.join(TONES)}, or up to 80 characters of your own.", examples=["premium"]
+    )
+    audience: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)] | None = None
+    source_language: str = Field(default="en", description="BCP 47; the language the copy is written in.")
+    languages: list[str] = Field(
+        default_factory=list,
+        max_length=30,
+        description="BCP 47; what it is translated to.",
+        examples=[["de", "ja"]],
+    )
+    placements: list[str] = Field(
+        default=list(DEFAULT_PLACEMENTS),
+        min_length=1,
+        max_length=40,
+        description="Ids of the placement table.",
+    )
+    approval: Approval = "required"
+    budget_usd: Decimal | None = Field(
+        default=None,
+        gt=0,
+        max_digits=8,
+        decimal_places=4,
+        description="Stops the campaign once it has cost more.",
+    )
+    brand: None = Field(default=None, description="Reserved for brand kits.")
+    webhook_url: None = Field(default=None, description="Reserved for webhooks.")
+    image: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of an uploaded asset; JSON requests need it.",
+    )
+
+    @field_validator("source_language")
+    @classmethod
+    def _known_language(cls, code: str) -> str:
+        return _language(code)
+
+    @field_validator("languages")
+    @classmethod
+    def _known_languages(cls, codes: list[str]) -> list[str]:
+        return _distinct([_language(code) for code in codes], "language")
+
+    @field_validator("placements")
+    @classmethod
+    def _known_placements(cls, names: list[str]) -> list[str]:
+        for name in names:
+            try:
+                placement(name)
+            except UnknownPlacement as error:
+                raise ValueError(str(error)) from None
+        return _distinct(names, "placement")
+
+    @model_validator(mode="after")
+    def _translates_to_others(self) -> "CampaignRequest":
+        if self.source_language in self.languages:
+            raise ValueError(f"languages names {self.source_language}, in which the copy is written already")
+        return self
+
+
+def _language(code: str) -> str:
+    try:
+        return language(code).code
+    except UnknownLanguage as error:
+        raise ValueError(str(error)) from None
+
+
+def _distinct(names: list[str], what: str) -> list[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the {what} {name} is named twice")
+    return names
+
+
+class Cost(BaseModel):
+    """What a campaign has cost so far; dollars as decimal strings."""
+
+    usd: str = "0"
+    budget_usd: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    calls: int = 0
+    by_step: dict[str, str] = Field(default_factory=dict)
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457: what went wrong, in a sentence that a person can act on."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, Any]] | None = None
+    step: str | None = None
+
+
+class CampaignBody(BaseModel):
+    """A campaign, and how far it has come."""
+
+    id: str
+    status: Status
+    step: str | None
+    progress: float = Field(ge=0, le=1)
+    revision: str | None
+    product: Product
+    tone: str
+    languages: list[str]
+    placements: list[str]
+    approval: Approval
+    cost: Cost
+    error: ProblemBody | None
+    created_at: str
+    updated_at: str
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> "CampaignBody":
+        """The record as callers see it."""
+        order, here = campaign.order, f"/v1/campaigns/{campaign.id}"
+        links = {"self": here} | {
+            name: f"{here}/{name}" for name in ("content", "events", "approval", "decisions")
+        }
+        if campaign.package_sha256:
+            links["package"] = f"{here}/package.zip"
+        return cls.model_validate(
+            {
+                "id": campaign.id, "status": campaign.status, "step": campaign.step,
+                "progress": campaign.progress, "revision": campaign.revision,
+                "product": order["product"], "tone": order["tone"], "languages": order["languages"],
+                "placements": order["placements"], "approval": order["approval"],
+                "cost": {**campaign.cost, "budget_usd": campaign.budget_usd}, "error": campaign.error,
+                "created_at": campaign.created_at, "updated_at": campaign.updated_at, "links": links,
+            }
+        )  # fmt: skip
+
+
+class CampaignPage(BaseModel):
+    """A page of campaigns, newest first; `next_cursor` is null on the last."""
+
+    items: list[CampaignBody]
+    next_cursor: str | None
+
+
+class DecisionRequest(BaseModel):
+    """A person's decision at a gate."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gate: Gate
+    revision: str = Field(min_length=1, max_length=64, description="As the approval shows it.")
+    type: DecisionType
+    comment: str | None = Field(default=None, max_length=4000, description="Kept for the team, never published.")
+    edits: dict[str, str | list[str]] = Field(
+        default_factory=dict, max_length=500, description="JSON pointers into the content, and the new texts."
+    )
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> "DecisionRequest":
+        if self.type == "edit" and not self.edits:
+            raise ValueError("edit needs edits: JSON pointers into the content and the new values")
+        if self.type != "edit" and self.edits:
+            raise ValueError(f"edits belong to a decision of type edit, not {self.type}")
+        if self.type == "respond" and not (self.comment or "").strip():
+            raise ValueError("respond needs a comment that says what should change")
+        return self
+
+
+class ApprovalBody(BaseModel):
+    """An open gate: what is shown, under which revision, and the interrupt as graph tools know it."""
+
+    gate: Gate
+    revision: str
+    request: dict[str, Any]
+    content: dict[str, Any]
+
+
+class ContentBody(BaseModel):
+    """The campaign's content as far as it has come."""
+
+    brief: dict[str, Any] | None
+    study: dict[str, Any] | None
+    copy_: dict[str, Any] | None = Field(alias="copy")
+    verdict: dict[str, Any] | None
+    translations: dict[str, dict[str, Any]]
+    creatives: list[dict[str, Any]]
+
+
+class AssetBody(BaseModel):
+    """A stored picture."""
+
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+
+
+class Readiness(BaseModel):
+    """Whether what the service needs is there, and what the operator should know."""
+
+    status: Literal["ready", "not-ready"]
+    checks: dict[str, str]
+    warnings: list[str]
+
+
+def body_of(campaign: Campaign) -> dict[str, Any]:
+    """The campaign's answer as plain JSON."""
+    return CampaignBody.of(campaign).model_dump(mode="json")

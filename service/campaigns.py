@@ -1,0 +1,244 @@
+"""What callers can do with campaigns, whether they come by REST, by page or by command."""
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from graph.approval import Decision, EditRefused, edited
+from graph.content import content, copy_of
+from graph.state import Gate, Order, Picture
+from graph.steps import lint_findings
+from service.api.models import CampaignRequest, DecisionRequest
+from service.problems import Problem, conflict, invalid, not_found, sentence
+from service.records import AWAITING, ENDED, Campaign, IdempotencyConflict, new_id, now
+from service.wiring import Fanfare, model_languages
+from tools.assets import AssetNotFound
+from tools.imaging.source import UnusablePicture, inspect
+
+TENANT = "default"
+
+
+def parse_request(body: bytes) -> CampaignRequest:
+    """The request in `body` (JSON); raises a 422 problem that names what is wrong."""
+    try:
+        return CampaignRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
+def refusal(error: ValidationError) -> Problem:
+    """Pydantic's errors as a problem."""
+    errors = [{"loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors(include_url=False)]
+    return invalid(sentence(errors), errors)
+
+
+async def picture_of(fanfare: Fanfare, data: bytes) -> Picture:
+    """Check an uploaded photo by decoding it, then keep it. Raises a 413 or 422 problem."""
+    if len(data) > fanfare.settings.upload_max_bytes:
+        raise too_large(fanfare)
+    try:
+        info = await asyncio.to_thread(inspect, data)
+    except UnusablePicture as error:
+        raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
+    kept = await fanfare.assets.put(data, info.media_type, tenant=TENANT)
+    return Picture(width=info.width, height=info.height, **kept.as_json())
+
+
+def too_large(fanfare: Fanfare) -> Problem:
+    """413: the photo is over the limit."""
+    limit = fanfare.settings.upload_max_bytes / 1e6
+    return Problem(413, "too-large", "Too large", f"The photo is over {limit:g} MB; send a smaller one.")
+
+
+async def create(
+    fanfare: Fanfare, request: CampaignRequest, image: bytes | None, *, idempotency_key: str | None = None
+) -> Campaign:
+    """Write the campaign down and start it; an idempotency key seen before answers the first one."""
+    _writable(fanfare, request)
+    picture = await _picture(fanfare, request, image)
+    asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "brand", "webhook_url"})
+    campaign_id = new_id()
+    order = Order.model_validate({**asked, "id": campaign_id, "tenant": TENANT, "picture": picture})
+    created = now()
+    campaign = Campaign(
+        id=campaign_id, tenant=TENANT, name=request.product.name, status="queued", step=None, progress=0.0,
+        order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
+        budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
+        idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
+        created_at=created, updated_at=created,
+    )  # fmt: skip
+    try:
+        written = await fanfare.records.create(campaign)
+    except IdempotencyConflict:
+        raise conflict(
+            "idempotency-conflict", "This Idempotency-Key was used for another campaign; use a new one."
+        ) from None
+    if written is campaign:
+        await fanfare.events.publish(campaign_id, "status", {"status": "queued"})
+        fanfare.runs.go(campaign_id)
+    return written
+
+
+async def get(fanfare: Fanfare, campaign_id: str) -> Campaign:
+    """The campaign; raises a 404 problem."""
+    campaign = await fanfare.records.get(campaign_id, tenant=TENANT)
+    if campaign is None:
+        raise not_found("campaign")
+    return campaign
+
+
+async def approval(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
+    """The open gate: gate, revision, request, content; raises a 404 problem when none is open."""
+    gate = gate_of(campaign)
+    waiting = await fanfare.runs.open_gate(campaign.id) if gate else None
+    if gate is None or waiting is None:
+        raise Problem(404, "no-open-approval", "No open approval", _no_gate(campaign))
+    shown = waiting[1]["action_requests"][0]["args"]
+    return {"gate": gate, "revision": campaign.revision, "request": waiting[1], "content": shown["content"]}
+
+
+async def decide(
+    fanfare: Fanfare, campaign: Campaign, request: DecisionRequest, *, by: str | None = None
+) -> Campaign:
+    """Take a decision, of many at once exactly one, and go on. Raises 409 and 422 problems."""
+    _is_open(campaign, request)
+    if request.type == "edit":
+        await _check_edit(fanfare, campaign, request)
+    decision = Decision(
+        type=request.type, revision=request.revision, edits=request.edits, message=request.comment, by=by
+    )
+    kept = decision.model_dump(exclude_none=True, exclude_defaults=True)
+    taken = await fanfare.records.decide(campaign.id, gate=request.gate, revision=request.revision, decision=kept)
+    now_is = await get(fanfare, campaign.id)
+    if not taken:
+        _is_open(now_is, request)
+        raise _already()
+    fanfare.runs.go(campaign.id)
+    return now_is
+
+
+async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
+    """Stop a campaign for good; raises a 409 problem when it has ended."""
+    if not await fanfare.records.change(
+        campaign.id,
+        {"status": "cancelled", "revision": None, "decision": None},
+        where=("queued", "running", *AWAITING.values()),
+    ):
+        raise conflict("already-ended", f"The campaign is {campaign.status}; there is nothing to cancel.")
+    await fanfare.runs.cancel(campaign.id)
+    return await get(fanfare, campaign.id)
+
+
+async def retry(fanfare: Fanfare, campaign: Campaign) -> Campaign:
+    """Let a failed campaign go on from its last checkpoint; raises a 409 problem when it has not failed."""
+    if not await fanfare.records.change(campaign.id, {"status": "queued", "error": None}, where=("failed",)):
+        raise conflict("not-failed", f"The campaign is {campaign.status}; only a failed one can be retried.")
+    fanfare.runs.go(campaign.id)
+    return await get(fanfare, campaign.id)
+
+
+async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
+    """The finished package; raises a 409 problem before it is finished."""
+    if campaign.package_sha256 is None:
+        raise conflict("not-completed", f"The campaign is {campaign.status}; its package is not made yet.")
+    return await fanfare.assets.get(campaign.package_sha256, tenant=campaign.tenant)
+
+
+def gate_of(campaign: Campaign) -> Gate | None:
+    """The gate that the campaign sleeps at, or None."""
+    gates: dict[str, Gate] = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
+    return gates.get(campaign.status)
+
+
+def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
+    known = model_languages(fanfare.settings)
+    if known is None:
+        return
+    for name in (request.source_language, *request.languages):
+        if name not in known:
+            detail = (
+                f"The rehearsal model cannot write {name}; it knows {', '.join(sorted(known))}. "
+                "Set OPENAI_API_KEY to use a model that can."
+            )
+            raise invalid(detail, [{"loc": ["languages"], "msg": detail}])
+
+
+async def _picture(fanfare: Fanfare, request: CampaignRequest, image: bytes | None) -> Picture:
+    if image is not None and request.image is None:
+        return await picture_of(fanfare, image)
+    if image is not None or request.image is None:
+        detail = "A campaign needs one photo: a part `image`, or in JSON the sha256 of an uploaded asset."
+        raise invalid(detail, [{"loc": ["image"], "msg": detail}])
+    try:
+        data = await fanfare.assets.get(request.image, tenant=TENANT)
+    except AssetNotFound:
+        detail = f"No asset {request.image} is stored; upload it with POST /v1/assets first."
+        raise invalid(detail, [{"loc": ["image"], "msg": detail}]) from None
+    return await picture_of(fanfare, data)
+
+
+def _body_hash(request: CampaignRequest, picture: Picture) -> str:
+    asked = request.model_dump(mode="json", exclude={"image"}) | {"image": picture.sha256}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _is_open(campaign: Campaign, request: DecisionRequest) -> None:
+    if gate_of(campaign) == request.gate and campaign.revision == request.revision:
+        return
+    if campaign.decided_revision == request.revision:
+        raise _already()
+    if gate_of(campaign) == request.gate:
+        raise conflict("stale-revision", "What you were shown has changed since; read the approval again.")
+    raise conflict("no-open-approval", _no_gate(campaign))
+
+
+def _already() -> Problem:
+    return conflict("already-decided", "Somebody decided on this before you; read the campaign's status.")
+
+
+def _no_gate(campaign: Campaign) -> str:
+    if campaign.status in ENDED:
+        return f"The campaign is {campaign.status}; nothing is left to decide."
+    return f"The campaign is {campaign.status.replace('_', ' ')}; that gate is not open."
+
+
+async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionRequest) -> None:
+    """Apply the edit to a copy of what is shown, and refuse it where the rules block."""
+    shown = (await approval(fanfare, campaign))["content"]
+    decision = Decision(type="edit", revision=request.revision, edits=request.edits)
+    try:
+        changed = edited(request.gate, shown, decision)
+    except EditRefused as error:
+        raise invalid(str(error), [{"loc": ["edits"], "msg": str(error)}]) from None
+    order = Order.model_validate(campaign.order)
+    before, after = _texts_at(request.gate, shown, order), _texts_at(request.gate, changed, order)
+    findings = [
+        finding
+        for name, copy in after.items()
+        if copy != before[name]
+        for finding in lint_findings(copy_of(copy), order, name)
+        if finding["severity"] == "block"
+    ]
+    if findings:
+        raise Problem(
+            422,
+            "edit-blocked",
+            "Edit blocked",
+            f"The edit breaks a rule: {findings[0]['message']}",
+            errors=findings,
+        )
+
+
+def _texts_at(gate: Gate, shown: dict[str, Any], order: Order) -> dict[str, dict[str, Any]]:
+    return {order.source_language: shown["copy"]} if gate == "copy" else shown["translations"]
+
+
+async def content_of(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
+    """The content as far as the campaign has come, creatives with the address of their picture."""
+    seen = content(await fanfare.runs.state(campaign.id))
+    for creative in seen["creatives"]:
+        creative["url"] = f"/v1/assets/{creative['asset']['sha256']}"
+    return seen

@@ -1,0 +1,453 @@
+"""The command line: the same calls as the REST contract, for people and for scripts."""
+
+import asyncio
+import contextlib
+import io
+import json
+import re
+import shutil
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Coroutine
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import httpx2
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from agents import offline
+from service import doctor as examination
+from service.client import Client, Refused, connect
+from service.embedded import DataFolderInUse
+from service.progress import Progress
+from service.server import NotLoopback, log_to_stderr
+from service.server import serve as serve_http
+from service.settings import Settings
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+EPILOG = (
+    "Exit codes: 0 done · 1 the campaign failed · 2 wrong input · 3 it waits for a person · "
+    "4 rejected or cancelled · 5 refused by the service · 6 service or data folder not to be had."
+)
+app = typer.Typer(
+    help="From a product to an approved, translated campaign, ready for upload.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+class Exit(IntEnum):
+    """What a script can tell from the exit code."""
+
+    DONE = 0
+    FAILED = 1
+    INPUT = 2
+    WAITING = 3
+    ENDED = 4
+    REFUSED = 5
+    UNAVAILABLE = 6
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        envvar="FANFARE_SERVER",
+        help="The URL of a running service; without it this command opens the data folder.",
+    ),
+]
+Id = Annotated[str, typer.Argument(help="The campaign's id, as `fanfare list` shows it.")]
+_STATUS_EXITS = {
+    "completed": Exit.DONE,
+    "failed": Exit.FAILED,
+    "rejected": Exit.ENDED,
+    "cancelled": Exit.ENDED,
+    "awaiting_copy_approval": Exit.WAITING,
+    "awaiting_creative_approval": Exit.WAITING,
+}
+_MOVING = ("queued", "running")
+_GATES = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+@app.command(
+    epilog="Example: fanfare run examples/aurora.json --yes --output build/demo",
+)
+def run(
+    file: Annotated[Path, typer.Argument(help="The campaign as JSON; its `image` is a path beside the file.")],
+    image: Annotated[Path | None, typer.Option(help="The photo, instead of the one that the file names.")] = None,
+    output: Annotated[Path, typer.Option(help="Where the finished package goes.")] = Path("packages"),
+    yes: Annotated[bool, typer.Option("--yes", help="Approve both gates without asking.")] = False,
+    wait: Annotated[bool, typer.Option(help="Follow the campaign to its end, or only create it.")] = True,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Run a campaign from brief to package, asking at both gates."""
+    asked, photo = _read_campaign(file, image)
+
+    async def work(client: Client) -> int:
+        campaign = await _create(client, asked, photo)
+        if not wait:
+            _print(as_json, campaign, f"Campaign {campaign['id']} is {campaign['status']}.")
+            return Exit.DONE
+        return await _follow(client, campaign, output, yes=yes, as_json=as_json)
+
+    _go(work, server, "fanfare run")
+
+
+@app.command(epilog="Example: fanfare serve --port 8000")
+def serve(
+    host: Annotated[str, typer.Option(help="An address of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the REST API and the review pages."""
+    try:
+        settings = Settings()
+        err.print(f"Review pages: [link]http://{host}:{port}/[/link]   API: http://{host}:{port}/docs")
+        serve_http(settings, host=host, port=port)
+    except NotLoopback as error:
+        _stop(Exit.INPUT, str(error))
+    except DataFolderInUse as error:
+        _stop(Exit.UNAVAILABLE, str(error))
+
+
+@app.command("list", epilog="Example: fanfare list --status completed --json")
+def list_campaigns(
+    status: Annotated[str | None, typer.Option(help="Only campaigns with this status.")] = None,
+    query: Annotated[str | None, typer.Option(help="Only products whose name contains this.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """List campaigns, newest first."""
+    wanted = {"status": status, "q": query, "limit": limit}
+
+    async def work(client: Client) -> int:
+        page = await client.call(
+            "GET", "/v1/campaigns", params={key: value for key, value in wanted.items() if value is not None}
+        )
+        _print(as_json, page, _table(page["items"]))
+        return Exit.DONE
+
+    _go(work, server, "fanfare list")
+
+
+@app.command(epilog="Example: fanfare show 0199a1b2-… --json")
+def show(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
+    """Show a campaign and its content as far as it has come."""
+
+    async def work(client: Client) -> int:
+        campaign = await client.call("GET", f"/v1/campaigns/{campaign_id}")
+        content = await client.call("GET", f"/v1/campaigns/{campaign_id}/content")
+        _print(as_json, {**campaign, "content": content}, _told(campaign))
+        if not as_json:
+            _show_content(content)
+        return Exit.DONE
+
+    _go(work, server, "fanfare show")
+
+
+@app.command(epilog="Example: fanfare approve 0199a1b2-… --comment 'Good to go'")
+def approve(
+    campaign_id: Id,
+    comment: Annotated[str | None, typer.Option(help="Kept for the team.")] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Approve what waits at the open gate, and follow the campaign to the next."""
+    _decide(campaign_id, "approve", comment, server, as_json)
+
+
+@app.command(epilog="Example: fanfare reject 0199a1b2-… --comment 'Wrong product'")
+def reject(
+    campaign_id: Id,
+    comment: Annotated[str | None, typer.Option(help="Why; kept for the team.")] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Reject what waits at the open gate; the campaign ends."""
+    _decide(campaign_id, "reject", comment, server, as_json)
+
+
+@app.command(epilog="Example: fanfare export 0199a1b2-… --output packages")
+def export(
+    campaign_id: Id,
+    output: Annotated[Path, typer.Option(help="Where the package goes.")] = Path("packages"),
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch a finished campaign's package, and unpack it."""
+
+    async def work(client: Client) -> int:
+        campaign = await client.call("GET", f"/v1/campaigns/{campaign_id}")
+        paths = await _fetch(client, campaign, output)
+        _print(as_json, paths, _where(paths))
+        return Exit.DONE
+
+    _go(work, server, "fanfare export")
+
+
+@app.command(epilog="Example: fanfare doctor --json")
+def doctor(as_json: Json = False) -> None:
+    """Say what is configured, what can be reached, and what is missing."""
+    findings = asyncio.run(examination.examine(Settings()))
+    if as_json:
+        out.print_json(data=[finding.as_json() for finding in findings])
+    else:
+        table = Table("", "What", "Finding", box=None)
+        for finding in findings:
+            table.add_row(
+                {"ok": "[green]✓", "note": "[yellow]·", "bad": "[red]✗"}[finding.level],
+                finding.what,
+                finding.says,
+            )
+        out.print(table)
+    raise typer.Exit(Exit.UNAVAILABLE if any(finding.level == "bad" for finding in findings) else Exit.DONE)
+
+
+@app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
+def rehearsal(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0.0,
+    jitter: Annotated[float, typer.Option(min=0, help="Seconds more or less, at random.")] = 0.0,
+    faults: Annotated[str, typer.Option(help="Faults and their rates: 429=0.02,reset=0.01")] = "",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same faults.")] = 0,
+) -> None:
+    """Serve the rehearsal model as an OpenAI-compatible server, with latency and faults for load tests."""
+    try:
+        rates = offline.parse_faults(faults)
+    except ValueError as error:
+        _stop(Exit.INPUT, str(error))
+    err.print(f"OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_API_KEY=rehearsal")
+    model = offline.rehearsal(latency=latency, jitter=jitter, faults=rates, seed=seed)
+    uvicorn.run(model, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _go(work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, command: str) -> None:
+    settings = Settings()
+    log_to_stderr("warning")
+
+    async def connected() -> int:
+        async with connect(settings, server, command=command) as client:
+            return await work(client)
+
+    try:
+        code = asyncio.run(connected())
+    except Refused as error:
+        wrong_input = error.status in (413, 415, 422)
+        _stop(Exit.INPUT if wrong_input else Exit.REFUSED, str(error))
+    except DataFolderInUse as error:
+        _stop(Exit.UNAVAILABLE, str(error))
+    except httpx2.TransportError as error:
+        _stop(Exit.UNAVAILABLE, f"The service at {server} cannot be reached ({type(error).__name__}).")
+    raise typer.Exit(code)
+
+
+def _stop(code: Exit, message: str) -> NoReturn:
+    err.print(f"[red]{message}[/red]", highlight=False, markup=True)
+    raise typer.Exit(code)
+
+
+def _read_campaign(file: Path, image: Path | None) -> tuple[dict[str, Any], bytes]:
+    try:
+        asked = json.loads(file.read_text(encoding="utf-8"))
+        named = asked.pop("image", None)
+        photo = image or (file.parent / named if named else None)
+        if photo is None:
+            _stop(Exit.INPUT, f"{file} names no image; add one, or use --image.")
+        return asked, photo.read_bytes()
+    except OSError as error:
+        _stop(Exit.INPUT, f"{error.filename}: {error.strerror}")
+    except (ValueError, AttributeError, TypeError) as error:
+        _stop(Exit.INPUT, f"{file} is not a campaign in JSON: {error}")
+
+
+async def _create(client: Client, asked: dict[str, Any], photo: bytes) -> dict[str, Any]:
+    parts = {
+        "campaign": (None, json.dumps(asked).encode(), "application/json"),
+        "image": ("photo", photo, "application/octet-stream"),
+    }
+    created: dict[str, Any] = await client.call("POST", "/v1/campaigns", files=parts)
+    return created
+
+
+def _decide(campaign_id: str, kind: str, comment: str | None, server: str | None, as_json: bool) -> None:
+    async def work(client: Client) -> int:
+        await _send(client, campaign_id, kind, comment)
+        with Progress(err, quiet=as_json) as progress:
+            campaign = await _until_still(client, campaign_id, progress)
+        _print(as_json, campaign, _told(campaign))
+        return Exit.DONE if kind == "approve" or campaign["status"] == "rejected" else Exit.FAILED
+
+    _go(work, server, f"fanfare {kind}")
+
+
+async def _send(client: Client, campaign_id: str, kind: str, comment: str | None = None) -> None:
+    open_gate = await client.call("GET", f"/v1/campaigns/{campaign_id}/approval")
+    decision = {
+        "gate": open_gate["gate"],
+        "revision": open_gate["revision"],
+        "type": kind,
+        "comment": comment,
+    }
+    await client.call("POST", f"/v1/campaigns/{campaign_id}/decisions", json=decision)
+
+
+async def _follow(client: Client, campaign: dict[str, Any], output: Path, *, yes: bool, as_json: bool) -> int:
+    began = time.monotonic()
+    with Progress(err, quiet=as_json) as progress:
+        while True:
+            campaign = await _until_still(client, campaign["id"], progress)
+            if campaign["status"] not in _GATES:
+                break
+            with progress.paused() if not yes else contextlib.nullcontext():
+                decision = await _ask(client, campaign, yes=yes, as_json=as_json)
+            if decision is None:
+                break
+            await _send(client, campaign["id"], *decision)
+    return await _conclude(client, campaign, output, time.monotonic() - began, as_json=as_json)
+
+
+async def _until_still(client: Client, campaign_id: str, progress: Progress) -> dict[str, Any]:
+    """Follow the campaign until it waits for a person or has ended; the campaign then."""
+    while True:
+        campaign: dict[str, Any] = await client.call("GET", f"/v1/campaigns/{campaign_id}")
+        if campaign["status"] not in _MOVING:
+            return campaign
+        async with contextlib.aclosing(client.follow(campaign_id, after=progress.seen)) as events:
+            async for told in events:
+                progress.see(told)
+                if told.type == "status" and told.data["status"] not in _MOVING:
+                    break
+
+
+async def _ask(
+    client: Client, campaign: dict[str, Any], *, yes: bool, as_json: bool
+) -> tuple[str, str | None] | None:
+    if yes:
+        return "approve", None
+    if as_json or not (sys.stdin.isatty() and err.is_terminal):
+        return None
+    _show_content(await client.call("GET", f"/v1/campaigns/{campaign['id']}/content"))
+    answer = typer.prompt("Approve (a), send back with a comment (s), reject (r), or leave it for later (l)?", "a")
+    match answer.strip().lower()[:1]:
+        case "a":
+            return "approve", None
+        case "s":
+            return "respond", typer.prompt("What should change?")
+        case "r":
+            return "reject", typer.prompt("Why?")
+        case _:
+            return None
+
+
+async def _conclude(
+    client: Client, campaign: dict[str, Any], output: Path, seconds: float, *, as_json: bool
+) -> int:
+    paths: dict[str, str] = {}
+    if campaign["status"] == "completed":
+        paths = await _fetch(client, campaign, output)
+    if as_json:
+        out.print_json(data={**campaign, **paths, "seconds": round(seconds, 2)})
+    elif paths:
+        cost = campaign["cost"]
+        out.print(_where(paths))
+        out.print(f"[bold]Cost[/bold]           ${cost['usd']} for {cost['calls']} model calls")
+        out.print(f"[bold]Time[/bold]           {seconds:.1f} s")
+    else:
+        out.print(_told(campaign))
+        if campaign["status"] in _GATES:
+            out.print(f"Decide with: fanfare approve {campaign['id']}   or in the review pages: fanfare serve")
+    return _STATUS_EXITS.get(campaign["status"], Exit.FAILED)
+
+
+async def _fetch(client: Client, campaign: dict[str, Any], output: Path) -> dict[str, str]:
+    data = await client.download(f"/v1/campaigns/{campaign['id']}/package.zip")
+    name = f"{_slug(campaign['product']['name'])}-{campaign['id'][-8:]}"
+    folder = (output / name).absolute()
+    await asyncio.to_thread(_unpack, data, folder)
+    return {
+        "package": str(folder.with_suffix(".zip")),
+        "page": str(folder / "index.html"),
+        "contact_sheet": str(folder / "contact-sheet.png"),
+    }
+
+
+def _unpack(data: bytes, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.with_suffix(".zip").write_bytes(data)
+    if (folder / "manifest.json").is_file():
+        shutil.rmtree(folder)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive.extractall(folder)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "campaign"
+
+
+def _print(as_json: bool, data: Any, told: Any) -> None:
+    if as_json:
+        out.print_json(data=data)
+    else:
+        out.print(told)
+
+
+def _told(campaign: dict[str, Any]) -> str:
+    status = campaign["status"].replace("_", " ")
+    lines = [f"[bold]{campaign['product']['name']}[/bold]  {campaign['id']}  {status}"]
+    if campaign["error"]:
+        lines.append(
+            f"[red]{campaign['error']['detail']}[/red] Retry with POST {campaign['links']['self']}/retry."
+        )
+    return "\n".join(lines)
+
+
+def _where(paths: dict[str, str]) -> str:
+    return (
+        f"[bold]Package[/bold]        {paths['package']}\n"
+        f"[bold]Contact sheet[/bold]  {paths['contact_sheet']}\n"
+        f"[bold]Page[/bold]           {paths['page']}"
+    )
+
+
+def _table(campaigns: list[dict[str, Any]]) -> Table | str:
+    if not campaigns:
+        return "No campaigns yet. Start one with: fanfare run examples/aurora.json"
+    table = Table("Id", "Product", "Status", "Languages", "Cost", "Created", box=None)
+    for one in campaigns:
+        table.add_row(
+            one["id"], one["product"]["name"], one["status"].replace("_", " "), " ".join(one["languages"]),
+            f"${one['cost']['usd']}", one["created_at"][:16].replace("T", " "),
+        )  # fmt: skip
+    return table
+
+
+def _show_content(content: dict[str, Any]) -> None:
+    for language, copy in {"copy": content["copy"], **content["translations"]}.items():
+        if not copy:
+            continue
+        table = Table("Placement", "Slot", "Text", title=language, title_justify="left", show_lines=True)
+        for number, line in enumerate(copy["headlines"], 1):
+            table.add_row("campaign", f"headline {number}", line)
+        for placement, slots in copy["placements"].items():
+            for slot, lines in slots.items():
+                table.add_row(placement, slot, "\n".join(lines))
+        out.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The pages: campaigns, a new one, and one campaign with its open gate."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.templating import Jinja2Templates
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from service import campaigns
+from service.api.deps import App
+from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest
+from service.problems import Problem
+from service.records import Campaign
+from service.wiring import Fanfare, model_languages
+from tools.languages import LANGUAGES
+from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS
+
+router = APIRouter(include_in_schema=False)
+_templates = Jinja2Templates(Path(__file__).parent / "templates")
+_globals = cast("dict[str, Any]", _templates.env.globals)
+_globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS}
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_PAGE = 50
+
+
+@router.get("/")
+async def index(request: Request, fanfare: App, q: str = "") -> Response:
+    """The newest campaigns."""
+    rows = await fanfare.records.page(campaigns.TENANT, status=None, query=q, after=None, limit=_PAGE)
+    return _page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
+
+
+@router.get("/new")
+async def new(request: Request, fanfare: App) -> Response:
+    """The form for a new campaign."""
+    return _new(request, fanfare, {}, None)
+
+
+@router.post("/new")
+async def create(request: Request, fanfare: App) -> Response:
+    """Create what the form says, and show it."""
+    async with request.form(max_files=1, max_part_size=1 << 20) as form:
+        image = form.get("image")
+        data = await image.read() if isinstance(image, UploadFile) else b""
+        try:
+            campaign = await campaigns.create(fanfare, _request(form), data or None)
+        except Problem as problem:
+            return _new(request, fanfare, _typed(form), problem)
+    return RedirectResponse(f"/campaigns/{campaign.id}", status_code=303)
+
+
+@router.get("/campaigns/{campaign_id}")
+async def show(request: Request, campaign_id: str, fanfare: App) -> Response:
+    """One campaign: what is made so far, and the open gate."""
+    try:
+        campaign = await campaigns.get(fanfare, campaign_id)
+    except Problem as problem:
+        return _page(request, "problem.html", status=404, problem=problem)
+    return await _show(request, fanfare, campaign, None)
+
+
+@router.post("/campaigns/{campaign_id}")
+async def decide(request: Request, campaign_id: str, fanfare: App) -> Response:
+    """Decide at the open gate, or cancel or retry, as the form's button says."""
+    campaign = await campaigns.get(fanfare, campaign_id)
+    async with request.form(max_files=0, max_fields=2000) as form:
+        try:
+            await _act(fanfare, campaign, form)
+        except Problem as problem:
+            now_is = await campaigns.get(fanfare, campaign_id)
+            return await _show(request, fanfare, now_is, problem)
+    return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
+
+
+async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
+    match form.get("action"):
+        case "cancel":
+            await campaigns.cancel(fanfare, campaign)
+        case "retry":
+            await campaigns.retry(fanfare, campaign)
+        case action:
+            edits = await _edits(fanfare, campaign, form) if action == "edit" else {}
+            decision = {
+                "gate": form.get("gate"),
+                "revision": form.get("revision"),
+                "type": action,
+                "comment": form.get("comment") or None,
+                "edits": edits,
+            }
+            try:
+                asked = DecisionRequest.model_validate(decision)
+            except ValidationError as error:
+                raise campaigns.refusal(error) from None
+            await campaigns.decide(fanfare, campaign, asked)
+
+
+async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, str]:
+    shown = (await campaigns.approval(fanfare, campaign))["content"]
+    typed = {key: str(value).replace("\r\n", "\n") for key, value in form.items() if key.startswith("/")}
+    return {key: value for key, value in typed.items() if value != _at(shown, key)}
+
+
+def _at(content: Any, pointer: str) -> object:
+    for part in pointer.split("/")[1:]:
+        if isinstance(content, Mapping):
+            content = cast("Mapping[str, Any]", content).get(part)
+        elif isinstance(content, list) and part.isdecimal():
+            lines = cast("Sequence[Any]", content)
+            content = lines[int(part)] if int(part) < len(lines) else None
+    return cast("object", content)
+
+
+async def _show(request: Request, fanfare: Fanfare, campaign: Campaign, problem: Problem | None) -> Response:
+    return _page(
+        request,
+        "campaign.html",
+        status=problem.status if problem else 200,
+        problem=problem,
+        campaign=CampaignBody.of(campaign),
+        order=campaign.order,
+        content=await campaigns.content_of(fanfare, campaign),
+        gate=campaigns.gate_of(campaign),
+        final=campaign.ended,
+    )
+
+
+def _new(request: Request, fanfare: Fanfare, typed: Mapping[str, Any], problem: Problem | None) -> Response:
+    return _page(
+        request,
+        "new.html",
+        status=problem.status if problem else 200,
+        problem=problem,
+        typed=typed,
+        tones=TONES,
+        languages=sorted(model_languages(fanfare.settings) or LANGUAGES),
+        default_placements=DEFAULT_PLACEMENTS,
+    )
+
+
+def _typed(form: FormData) -> dict[str, Any]:
+    several = {name: form.getlist(name) for name in ("languages", "placements")}
+    return {key: value for key, value in form.items() if isinstance(value, str)} | several
+
+
+def _request(form: FormData) -> CampaignRequest:
+    features = [line.strip() for line in str(form.get("features", "")).splitlines() if line.strip()]
+    asked: dict[str, Any] = {
+        "product": {
+            "name": form.get("name", ""),
+            "features": features,
+            "description": form.get("description") or None,
+        },
+        "tone": form.get("tone", ""),
+        "audience": form.get("audience") or None,
+        "languages": form.getlist("languages"),
+        "placements": form.getlist("placements"),
+    }
+    try:
+        return CampaignRequest.model_validate(asked)
+    except ValidationError as error:
+        raise campaigns.refusal(error) from None
+
+
+def _page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+    return _templates.TemplateResponse(request, template, context, status_code=status, headers=_SECURITY)

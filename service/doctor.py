@@ -1,0 +1,101 @@
+"""What is configured, what can be reached, what is missing, each with what to do about it."""
+
+import contextlib
+import platform
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import httpx2
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from graph.checkpoints import CheckpointStoreError, RedisSaver
+from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
+from service.settings import Settings
+
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that was looked at."""
+
+    what: str
+    level: Literal["ok", "note", "bad"]
+    says: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+
+async def examine(settings: Settings) -> list[Examined]:
+    """Look at everything the settings name."""
+    found = [Examined("Python", "ok", platform.python_version())]
+    try:
+        with hold(settings.data_dir, "fanfare doctor"):
+            found.append(Examined("Data folder", "ok", f"{settings.data_dir.absolute()}, free and writable"))
+            found += await _redis(settings, embedded=True)
+    except DataFolderInUse as error:
+        found.append(Examined("Data folder", "note", str(error)))
+        found += await _redis(settings, embedded=False)
+    except OSError as error:
+        found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
+    found.append(Examined("Database", "ok", settings.database_url or "SQLite in the data folder"))
+    found.append(await _model(settings))
+    found.append(await _tracing(settings))
+    return found
+
+
+async def _redis(settings: Settings, *, embedded: bool) -> list[Examined]:
+    if settings.redis_url is None and not embedded:
+        return [Examined("Redis", "ok", "the private server of the process that has the data folder")]
+    try:
+        async with _redis_url(settings) as url, Redis.from_url(url, socket_timeout=_SECONDS) as client:
+            version = (await client.info("server"))["redis_version"]
+            warnings = await RedisSaver(client).check()
+    except (CheckpointStoreError, RedisError, OSError, EmbeddedServerFailed) as error:
+        return [Examined("Redis", "bad", f"{error}; check FANFARE_REDIS_URL")]
+    name = settings.redis_url or "private server in the data folder"
+    notes = [Examined("Redis", "note", warning) for warning in warnings]
+    return [Examined("Redis", "ok", f"{name}, version {version}"), *notes]
+
+
+@contextlib.asynccontextmanager
+async def _redis_url(settings: Settings) -> AsyncGenerator[str]:
+    if settings.redis_url:
+        yield settings.redis_url
+        return
+    async with private_server(settings.data_dir / "redis") as url:
+        yield url
+
+
+async def _model(settings: Settings) -> Examined:
+    if settings.provider == "rehearsal":
+        says = "the rehearsal model, which needs no key; set OPENAI_API_KEY for a real one"
+        return Examined("Model", "note", says)
+    url = (settings.openai_base_url or "https://api.openai.com/v1").rstrip("/")
+    key = settings.openai_api_key
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    try:
+        async with httpx2.AsyncClient(timeout=_SECONDS) as http:
+            status = (await http.get(f"{url}/models", headers=headers)).status_code
+    except httpx2.HTTPError as error:
+        return Examined("Model", "bad", f"{url} cannot be reached ({type(error).__name__}); check OPENAI_BASE_URL")
+    if status in (401, 403):
+        return Examined("Model", "bad", f"{url} refuses the key; check OPENAI_API_KEY")
+    return Examined("Model", "ok", f"{settings.model} at {url}")
+
+
+async def _tracing(settings: Settings) -> Examined:
+    if not settings.langsmith_tracing:
+        return Examined("Tracing", "note", "off; set LANGSMITH_TRACING=true and LANGSMITH_API_KEY to trace")
+    try:
+        async with httpx2.AsyncClient(timeout=_SECONDS) as http:
+            await http.get(f"{settings.langsmith_endpoint}/info")
+    except httpx2.HTTPError:
+        return Examined(
+            "Tracing", "note", f"{settings.langsmith_endpoint} cannot be reached; campaigns run all the same"
+        )
+    return Examined("Tracing", "ok", f"{settings.langsmith_project} at {settings.langsmith_endpoint}")

@@ -1,0 +1,82 @@
+"""Progress as a Redis stream for each campaign: written by whoever runs it, read by any replica."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+_APPEND = """
+local n = redis.call('INCR', KEYS[2])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], n .. '-0', 'e', ARGV[2], 'd', ARGV[3])
+return n
+"""
+_KEEP = 5000
+_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened; `id` rises within its campaign."""
+
+    id: int
+    type: str
+    data: dict[str, Any]
+
+    @property
+    def last(self) -> bool:
+        """Whether the campaign has ended with it."""
+        return bool(self.data.get("final"))
+
+
+class Events:
+    """The event streams of all campaigns."""
+
+    def __init__(self, redis: Redis, *, prefix: str = "fanfare") -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._append = redis.register_script(_APPEND)
+
+    async def publish(self, campaign_id: str, kind: str, data: dict[str, Any]) -> None:
+        """Add an event; returns when the server has it."""
+        stream, counter = self._keys(campaign_id)
+        body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        await self._append(keys=[stream, counter], args=[_KEEP, kind, body])
+
+    async def follow(self, campaign_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """Events later than `after` as they come, until the campaign's last."""
+        stream, _ = self._keys(campaign_id)
+        while True:
+            answer: Any = await self._redis.xread(
+                {stream: f"{after}-0"}, count=200, block=int(_WAIT_SECONDS * 1000)
+            )
+            for event in _decode(answer):
+                after = event.id
+                yield event
+                if event.last and not await self._more(stream, after):
+                    return
+            await asyncio.sleep(0)
+
+    async def _more(self, stream: str, after: int) -> bool:
+        return bool(await self._redis.xrange(stream, min=f"({after}-0", count=1))
+
+    def _keys(self, campaign_id: str) -> tuple[str, str]:
+        return f"{self._prefix}:{{{campaign_id}}}:events", f"{self._prefix}:{{{campaign_id}}}:events:n"
+
+
+def _decode(answer: Any) -> list[Event]:
+    """XREAD's answer for one stream; RESP2 says it with pairs, RESP3 with a mapping and one list deeper."""
+    if not answer:
+        return []
+    resp3 = cast("dict[bytes, list[Any]]", answer) if isinstance(answer, dict) else None
+    entries = next(iter(resp3.values()))[0] if resp3 else answer[0][1]
+    return [
+        Event(int(_text(number).split("-")[0]), _text(fields[b"e"]), json.loads(fields[b"d"]))
+        for number, fields in entries
+    ]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

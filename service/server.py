@@ -1,0 +1,78 @@
+"""The HTTP server in this process: for `fanfare serve`, and for commands that need the service briefly."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import AsyncGenerator, Generator
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from service.app import create_app
+from service.settings import Settings
+from service.wiring import open_fanfare
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class NotLoopback(ValueError):
+    """The service has no login yet, so it listens to this machine alone."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: whoever started it decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Serve until a signal comes, then drain. Raises `NotLoopback` for any other address."""
+    if host not in LOOPBACK:
+        raise NotLoopback(
+            f"Without a login configured Fanfare listens on this machine only; {host} is open to others. "
+            "Use 127.0.0.1, and a tunnel or an authenticating proxy in front of it."
+        )
+    log_to_stderr(settings.log_level)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    app = create_app(lambda: open_fanfare(settings, command="fanfare serve", url=url))
+    uvicorn.run(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=5)
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncGenerator[str]:
+    """Serve `app` on a free port of this machine within the block; yields its URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = _Server(uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=1))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells by a flag only
+            await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+def log_to_stderr(name: str) -> None:
+    """From level `name` on, one line of key=value for each event, uvicorn's and the libraries' included, on standard error."""
+    level = logging.getLevelNamesMapping()[name.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    logging.basicConfig(
+        level=level, format="timestamp=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
+    )

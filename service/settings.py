@@ -1,0 +1,60 @@
+"""Every setting, in one frozen class; the environment is read nowhere else."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Provider = Literal["rehearsal", "openai"]
+
+
+class Settings(BaseSettings):
+    """What the operator decides; `.env` in the current folder, then the environment, have their say."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FANFARE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True,
+        populate_by_name=True,
+    )  # fmt: skip
+
+    data_dir: Path = Field(default=Path(".fanfare"), description="Everything that the embedded default writes.")
+    redis_url: str | None = Field(
+        default=None,
+        description="Any Redis >= 6.2 or Valkey with an append-only file; a private server when not set.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="An SQLAlchemy URL of an async driver; SQLite in the data folder when not set.",
+    )
+    assets_url: str | None = Field(
+        default=None,
+        description="file:///absolute/folder for pictures and packages; the data folder when not set.",
+    )
+    model_provider: Provider | None = Field(
+        default=None, description="rehearsal, or openai for any compatible server; openai once a key is set."
+    )
+    model: str = Field(default="gpt-6-luna", description="The model every agent uses.")
+    model_timeout_seconds: float = Field(default=60.0, gt=0, description="No model call takes longer.")
+    model_connections: int = Field(default=1000, gt=0, description="Model calls in flight at once.")
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    moderation: bool = Field(
+        default=True, description="Whether to ask the provider's moderation endpoint as well."
+    )
+    max_running: int = Field(default=64, gt=0, description="Campaigns that run at once in this process.")
+    upload_max_bytes: int = Field(default=20_000_000, gt=0, description="The largest photo taken.")
+    stop_seconds: float = Field(
+        default=10.0, ge=0, description="How long a stopping process waits for steps that are under way."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    langsmith_tracing: bool = Field(default=False, validation_alias="LANGSMITH_TRACING")
+    langsmith_api_key: SecretStr | None = Field(default=None, validation_alias="LANGSMITH_API_KEY")
+    langsmith_endpoint: str = Field(
+        default="https://api.smith.langchain.com", validation_alias="LANGSMITH_ENDPOINT"
+    )
+    langsmith_project: str = Field(default="fanfare", validation_alias="LANGSMITH_PROJECT")
+
+    @property
+    def provider(self) -> Provider:
+        """The provider in force."""
+        return self.model_provider or ("openai" if self.openai_api_key else "rehearsal")

@@ -1,0 +1,78 @@
+"""Where the product is found, in which way."""
+
+import io
+from dataclasses import asdict
+
+import pytest
+from PIL import Image, ImageDraw
+
+from tools.imaging.box import Box
+from tools.imaging.focus import Focus, dominant_colours, find_focus
+from tools.imaging.source import SourcePicture, decode
+
+
+def overlap(one: Box, other: Box) -> float:
+    shared = one.overlap(other).area
+    return shared / (one.area + other.area - shared)
+
+
+def png(image: Image.Image) -> SourcePicture:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return decode(file.getvalue())
+
+
+def test_a_cut_out_is_found_by_its_alpha() -> None:
+    image = Image.new("RGBA", (500, 400), (0, 0, 0, 0))
+    ImageDraw.Draw(image).ellipse((100, 40, 300, 360), fill=(250, 250, 250, 255))
+    focus = find_focus(png(image))
+    assert focus.method == "alpha"
+    assert overlap(focus.box, Box(0.2, 0.1, 0.6, 0.9)) > 0.95
+    assert focus.point == pytest.approx((0.4, 0.5), abs=0.01)
+
+
+def test_a_product_on_a_gradient_is_found_by_its_border(studio: SourcePicture) -> None:
+    focus = find_focus(studio)
+    assert focus.method == "border"
+    assert overlap(focus.box, Box(0.55, 0.2, 0.85, 0.8)) > 0.93
+
+
+def test_a_soft_shadow_is_not_the_product() -> None:
+    image = Image.new("RGB", (600, 600), (236, 236, 240))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((250, 380, 560, 460), fill=(200, 198, 206))
+    draw.rectangle((200, 150, 400, 420), fill=(20, 24, 40))
+    assert find_focus(png(image)).box.right < 0.7
+
+
+def test_a_busy_picture_is_left_to_attention(confetti: SourcePicture) -> None:
+    focus = find_focus(confetti)
+    assert focus.method == "attention"
+    assert focus.box.left <= focus.point[0] <= focus.box.right
+    assert focus.box.top <= focus.point[1] <= focus.box.bottom
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 7), (300, 300)])
+def test_an_empty_picture_still_has_a_focus(size: tuple[int, int]) -> None:
+    box = find_focus(png(Image.new("RGB", size, (128, 128, 128)))).box
+    assert 0 <= box.left < box.right <= 1.0001
+    assert 0 <= box.top < box.bottom <= 1.0001
+
+
+def test_a_person_may_say_where_it_is() -> None:
+    focus = Focus.given(0.1, 0.2, 0.5, 0.8)
+    assert focus.method == "given"
+    assert focus.point == pytest.approx((0.3, 0.5))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Focus.given(0.5, 0.2, 0.1, 0.8)
+
+
+def test_a_focus_survives_json(studio: SourcePicture) -> None:
+    focus = find_focus(studio)
+    assert Focus.from_json(asdict(focus)) == focus
+
+
+def test_the_common_colours_are_named(studio: SourcePicture) -> None:
+    first, second = dominant_colours(studio, 2)
+    assert first[1:3] == first[3:5] == first[5:7]  # the grey wall
+    assert int(second[1:3], 16) > 150 > int(second[3:5], 16)  # the red product

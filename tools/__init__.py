@@ -1,0 +1,1 @@
+"""The outside world: platforms, files, formats, prices. Knows nobody."""

@@ -1,0 +1,189 @@
+"""The package: everything of a finished campaign in one zip, ready for upload and for looking at.
+
+The same campaign gives the same bytes, so a step that a crash repeats keeps nothing twice.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from tools.counting import measure
+from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_sheet
+from tools.languages import language
+from tools.placements import PLACEMENTS
+
+JSON = dict[str, Any]
+_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Package:
+    """The zip, and how many files are in it."""
+
+    data: bytes
+    files: int
+
+
+def build(
+    order: JSON, content: JSON, pictures: Mapping[str, bytes], *, cost: JSON, approved: Mapping[str, str]
+) -> Package:
+    """Pack a campaign: `content` as the API shows it, `pictures` by SHA-256, revisions as approved."""
+    copies = _copies(order, content)
+    made = [_described(creative) for creative in content["creatives"]]
+    contents: dict[str, bytes] = {one["path"]: pictures[one["sha256"]] for one in made} | {
+        f"copy/{code}.json": _json(copy) for code, copy in copies.items()
+    }
+    contents["copy.csv"] = _csv(copies)
+    contents["contact-sheet.png"] = _sheet(order, copies, made, pictures, cost)
+    contents["index.html"] = _page(order, content, copies, made, cost)
+    contents["manifest.json"] = _json(_manifest(order, contents, made, cost, approved))
+    return Package(_zip(contents), len(contents))
+
+
+def _copies(order: JSON, content: JSON) -> dict[str, JSON]:
+    kept = ("headlines", "call_to_action", "alt_text", "placements")
+    spoken = {order["source_language"]: content["copy"], **content["translations"]}
+    return {code: {key: copy[key] for key in kept} for code, copy in spoken.items()}
+
+
+def _described(creative: JSON) -> JSON:
+    asset = creative["asset"]
+    name = f"{creative['size']}.{_SUFFIXES[asset['media_type']]}"
+    return {
+        "path": f"creatives/{creative['language']}/{creative['placement']}/{name}",
+        **{key: creative[key] for key in ("placement", "size", "language", "alt_text", "checks")},
+        **asset,
+    }
+
+
+def _manifest(
+    order: JSON, contents: Mapping[str, bytes], made: list[JSON], cost: JSON, approved: Mapping[str, str]
+) -> JSON:
+    described = {one["path"]: one for one in made}
+    listed = [
+        {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} | described.get(path, {})
+        for path, data in sorted(contents.items())
+    ]
+    return {
+        "made_by": f"Fanfare {version('fanfare')}",
+        "rehearsal": cost["rehearsal"],
+        "campaign": {key: order[key] for key in ("id", "product", "tone", "languages", "placements")},
+        "approved": dict(approved),
+        "cost": cost,
+        "files": listed,
+    }
+
+
+def _csv(copies: Mapping[str, JSON]) -> bytes:
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(["language", "placement", "slot", "number", "text", "length", "limit", "counted as"])
+    for code, copy in copies.items():
+        for placement, slot, number, text in _lines(copy):
+            known = PLACEMENTS[placement].slot(slot)
+            counted = (measure(text, known.rule), known.hard or "", known.rule) if known else ("", "", "")
+            table.writerow([code, placement, slot, number, _harmless(text), *counted])
+    return written.getvalue().encode("utf-8-sig")
+
+
+def _lines(copy: JSON) -> Iterator[tuple[str, str, int, str]]:
+    for placement, slots in copy["placements"].items():
+        for slot, lines in slots.items():
+            for number, text in enumerate(lines, 1):
+                yield placement, slot, number, text
+
+
+def _harmless(cell: str) -> str:
+    """A spreadsheet takes a cell that begins like a formula for one; an apostrophe tells it otherwise."""
+    return f"'{cell}" if cell.startswith(_RISKY) else cell
+
+
+def _sheet(
+    order: JSON, copies: Mapping[str, JSON], made: list[JSON], pictures: Mapping[str, bytes], cost: JSON
+) -> bytes:
+    facts = [
+        ("Tone", order["tone"]),
+        ("Languages", ", ".join(language(code).english for code in copies)),
+        ("Pictures", str(len(made))),
+        ("Cost", f"${cost['usd']} for {cost['calls']} model calls"),
+    ]
+    header = SheetHeader(order["product"]["name"], " · ".join(order["product"]["features"]), facts)
+    return contact_sheet(header, [_section(code, copy, made, pictures) for code, copy in copies.items()])
+
+
+def _section(code: str, copy: JSON, made: list[JSON], pictures: Mapping[str, bytes]) -> SheetSection:
+    spoken = language(code)
+    cards = [
+        SheetCard(
+            PLACEMENTS[placement].title,
+            lines=_labelled(slots),
+            pictures=[
+                (f"{one['width']} × {one['height']}", pictures[one["sha256"]])
+                for one in made
+                if one["placement"] == placement and one["language"] == code
+            ],
+        )
+        for placement, slots in copy["placements"].items()
+    ]
+    headlines = [*copy["headlines"], copy["call_to_action"]]
+    return SheetSection(spoken.english, spoken.direction, headlines, cards, code)
+
+
+def _labelled(slots: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    texts = [
+        (slot.replace("_", " "), text) for slot, lines in slots.items() if slot != "hashtags" for text in lines
+    ]
+    tags = " ".join(f"#{tag}" for tag in slots.get("hashtags", ()))
+    return [*texts, ("hashtags", tags)] if tags else texts
+
+
+def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSON], cost: JSON) -> bytes:
+    languages = [(code, language(code).english, language(code).direction, copy) for code, copy in copies.items()]
+    return (
+        _template()
+        .render(
+            product=order["product"],
+            tone=order["tone"],
+            languages=languages,
+            content=content,
+            cost=cost,
+            pictures=made,
+            titles={name: PLACEMENTS[name].title for name in order["placements"]},
+            rehearsal=cost["rehearsal"],
+        )
+        .encode()
+    )
+
+
+@cache
+def _template() -> Template:
+    source = files("tools").joinpath("package.html").read_text(encoding="utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(source)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def _zip(contents: Mapping[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for path, data in sorted(contents.items()):
+            info = zipfile.ZipInfo(path, _EPOCH)
+            info.external_attr = 0o644 << 16
+            stored = path.endswith((".jpg", ".png", ".webp"))
+            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            archive.writestr(info, data)
+    return written.getvalue()
