@@ -14,15 +14,15 @@ ALT_TEXT = "alt_text"
 
 def content(state: CampaignState) -> JSON:
     """The campaign as far as it has come: brief, study, copy, verdict, translations, creatives."""
-    verdicts = state.get("verdicts", {})
+    verdicts, ordered = state.get("verdicts", {}), state.get("order", {}).get("placements", [])
     return {
         "brief": state.get("brief"),
         "study": state.get("study"),
-        "copy": copy_view(state["copy"]) if state.get("copy") else None,
+        "copy": copy_view(state["copy"], ordered) if state.get("copy") else None,
         "verdict": verdicts.get("copy"),
         "translations": {
             language: {
-                **copy_view(translated["copy"]),
+                **copy_view(translated["copy"], ordered),
                 **{k: v for k, v in translated.items() if k != "copy"},
                 "verdict": verdicts.get(language),
             }
@@ -32,14 +32,14 @@ def content(state: CampaignState) -> JSON:
     }
 
 
-def copy_view(copy: Mapping[str, JSON]) -> JSON:
-    """Texts by placement as people read them: the campaign's own lines first."""
+def copy_view(copy: Mapping[str, JSON], placements: Sequence[str]) -> JSON:
+    """Texts as people read them: the campaign's own lines first, then by placement as they were ordered."""
     own = copy.get(CAMPAIGN.id, {})
     return {
         "headlines": own.get("headline", []),
         "call_to_action": next(iter(own.get("call_to_action", [])), None),
         ALT_TEXT: next(iter(own.get(ALT_TEXT, [])), None),
-        "placements": {placement: texts for placement, texts in copy.items() if placement != CAMPAIGN.id},
+        "placements": {placement: copy[placement] for placement in placements if placement in copy},
     }
 
 

@@ -60,7 +60,7 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str]:
 
 
 def log_to_stderr(name: str) -> None:
-    """From level `name` on, one line of key=value for each event, uvicorn's and the libraries' included, on standard error."""
+    """One line of key=value on standard error for each event of level `name` or worse, whoever logs it."""
     level = logging.getLevelNamesMapping()[name.upper()]
     structlog.configure(
         processors=[

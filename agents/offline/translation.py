@@ -13,6 +13,7 @@ from agents.offline.slots import choices, squeezed
 from agents.offline.voice import Voice, Wish, tones_of
 from agents.offline.words import Words
 from agents.translator import TranslatedPlacement, TranslatedSlot, Translation
+from tools.counting import measure
 
 _KEPT_FORMS = ("name", "address")
 
@@ -49,7 +50,7 @@ class _Translator:
         )
 
     def _slot(self, given: SourceOrder, slot: SlotOrder) -> TranslatedSlot:
-        room = Room(given.placement, slot, self.order.target_language.code, self.order.product.facts())
+        room = self._room(given, slot)
         made: list[Rendering] = []
         for text in slot.texts:
             made.append(self._rendering(text, room, taken={one.text for one in made}))
@@ -59,6 +60,12 @@ class _Translator:
         return TranslatedSlot(
             slot=slot.slot, texts=[one.text for one in made], back_translations=[one.back for one in made]
         )
+
+    def _room(self, given: SourceOrder, slot: SlotOrder) -> Room:
+        """The room of `slot`, less what the hashtags take that may be published with it."""
+        tags = "".join(f" #{self._tag(tag)}" for tag in given.hashtags)
+        spoken, facts = self.order.target_language.code, self.order.product.facts()
+        return Room(given.placement, slot, spoken, facts, measure(tags, slot.rule))
 
     def _rendering(self, text: str, room: Room, *, taken: set[str]) -> Rendering:
         """What `text` says, as faithfully as the room allows."""

@@ -206,10 +206,8 @@ class SaverPlans(BaseCheckpointSaver[str]):
     def _get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         place = Place.of(config)
         ns = place.ns or ""
-        if place.checkpoint_id:
-            args = [b"", layout.member(ns, place.checkpoint_id)]
-        else:
-            args = [layout.text(ns) + PART]
+        exact = [b"", layout.member(ns, place.checkpoint_id)] if place.checkpoint_id else None
+        args = exact or [layout.text(ns) + PART]
         answer = yield self._call(scripts.READ, place.thread_id, args)
         return next(self._tuples(place.thread_id, Reading(*answer)), None)
 

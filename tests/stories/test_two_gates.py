@@ -210,7 +210,7 @@ async def test_moderation_sends_back_with_reasons_before_a_person_is_asked(servi
     events = await _events(service, campaign["id"])
     writes = [event for event in events if event == "write_copy"]
     assert waiting["status"] == "awaiting_copy_approval"
-    assert len(writes) == 4, "three writers, and one of them again"
+    assert len(writes) == 6, "three writers, each tempted, each sent back"
     content = await service.content(campaign["id"])
     assert content["verdict"]["decision"] == "pass"
     assert "guaranteed" not in json.dumps(content["copy"])
