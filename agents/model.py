@@ -14,7 +14,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 from langchain_openai import ChatOpenAI
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from langchain_openai.chat_models.base import OpenAIRefusalError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agents.prompts import Rendered
 
@@ -148,7 +149,14 @@ class ChatModel:
         return self._runnables[key]
 
 
-_CALL_ERRORS = (openai.OpenAIError, OutputParserException, ValidationError, ValueError, KeyError, TypeError)
+_CALL_ERRORS = (
+    openai.OpenAIError,
+    OutputParserException,
+    ValueError,  # pydantic's and json's
+    LookupError,  # an answer without choices
+    AttributeError,  # a page of HTML where an answer should be
+    TypeError,
+)
 
 
 def _traced(agent: str, prompt: Rendered) -> RunnableConfig:
@@ -196,6 +204,8 @@ def explain(error: Exception) -> ModelError:
             return ModelUnavailable(f"The model server failed with status {error.status_code}; retry later.")
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return ModelRejected("The model server refused our key; check OPENAI_API_KEY.")
+        case OpenAIRefusalError():
+            return ModelRefused(f"The model declined: {error}")
         case openai.LengthFinishReasonError():
             return ModelGarbled("The model's answer was cut off at its length limit.")
         case openai.ContentFilterFinishReasonError():

@@ -5,9 +5,10 @@ wakes as what it was.
 """
 
 import operator
-from typing import Annotated, Any, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
 from agents.product import Product
 
@@ -47,6 +48,16 @@ class Order(BaseModel):
     picture: Picture
 
 
+ORDER_EXAMPLE: JSON = {
+    "id": "any name of your own",
+    "product": {"name": "Aurora", "features": ["40 h battery", "Noise cancelling", "Folds flat"]},
+    "tone": "premium",
+    "languages": ["de", "ja"],
+    "placements": ["instagram_post", "x_post"],
+    "picture": {"sha256": "as POST /v1/assets answers", "media_type": "", "width": 0, "height": 0, "bytes": 0},
+}
+
+
 def merge(left: dict[str, V] | None, right: dict[str, V]) -> dict[str, V]:
     """`left` with what a fan-out wrote laid over it, key by key."""
     return {**(left or {}), **right}
@@ -55,13 +66,13 @@ def merge(left: dict[str, V] | None, right: dict[str, V]) -> dict[str, V]:
 class CampaignInput(TypedDict):
     """How a campaign begins."""
 
-    order: JSON
+    order: Annotated[JSON, Field(description="What is asked for.", examples=[ORDER_EXAMPLE])]
 
 
 class CampaignState(TypedDict, total=False):
     """Where a campaign stands. Each channel is written by the step that its comment names."""
 
-    order: JSON
+    order: JSON  # the caller; brief fills in the defaults
     brief: JSON  # brief
     study: JSON  # study
     copy: Annotated[dict[str, JSON], merge]  # write_copy, gate_copy: placement → texts by slot

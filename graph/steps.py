@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
-from langchain_core.runnables.config import ensure_config, merge_configs, set_config_context
+from langchain_core.runnables.config import ensure_config, merge_configs, var_child_runnable_config
 from langgraph.func import task
 from langgraph.runtime import get_runtime
 from langgraph.types import RetryPolicy, interrupt
@@ -70,8 +70,11 @@ class _InStep:
             "step": config.get("metadata", {}).get("langgraph_node", agent),
             "attempt": info.node_attempt if info else 1,
         }
-        with set_config_context(merge_configs(config, {"metadata": metadata})):
+        token = var_child_runnable_config.set(merge_configs(config, {"metadata": metadata}))
+        try:
             return await self._model.answer(agent, prompt, output)
+        finally:
+            var_child_runnable_config.reset(token)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         """See `Model.screen`."""
@@ -88,7 +91,7 @@ class Steps:
         self._screen = _checkpointed("screen", self._screen_texts)
 
     async def brief(self, state: CampaignState) -> Update:
-        """Say what the campaign is about."""
+        """Say what the campaign is about, and fill in what the order left to defaults."""
         order = _order(state)
         answer = await briefing.write_brief(
             self._model,
@@ -98,7 +101,11 @@ class Steps:
             language=order.source_language,
             placements=[PLACEMENTS[name].title for name in order.placements],
         )
-        return {"brief": answer.output.model_dump(), "costs": [entry("brief", answer)]}
+        return {
+            "order": order.model_dump(mode="json"),
+            "brief": answer.output.model_dump(),
+            "costs": [entry("brief", answer)],
+        }
 
     async def study(self, state: CampaignState) -> Update:
         """Look at the photo: where the product is, and how to say it in words."""

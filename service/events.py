@@ -70,12 +70,15 @@ def _decode(answer: Any) -> list[Event]:
     """XREAD's answer for one stream; RESP2 says it with pairs, RESP3 with a mapping and one list deeper."""
     if not answer:
         return []
-    resp3 = cast("dict[bytes, list[Any]]", answer) if isinstance(answer, dict) else None
-    entries = next(iter(resp3.values()))[0] if resp3 else answer[0][1]
-    return [
-        Event(int(_text(number).split("-")[0]), _text(fields[b"e"]), json.loads(fields[b"d"]))
-        for number, fields in entries
-    ]
+    if isinstance(answer, dict):
+        batches: Any = next(iter(cast("dict[bytes, Any]", answer).values()))
+        return [_event(entry) for entry in batches[0]]
+    return [_event(entry) for entry in answer[0][1]]
+
+
+def _event(entry: Any) -> Event:
+    number, fields = entry
+    return Event(int(_text(number).split("-")[0]), _text(fields[b"e"]), json.loads(fields[b"d"]))
 
 
 def _text(value: bytes | str) -> str:

@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 
@@ -63,12 +64,12 @@ class Service:
     async def still(self, campaign_id: str, *, seconds: float = 60) -> dict[str, Any]:
         """The campaign once it waits for a person or has ended."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while True:
             campaign: dict[str, Any] = await self.get(f"/v1/campaigns/{campaign_id}")
             if campaign["status"] in STILL:
                 return campaign
+            assert time.monotonic() < deadline, f"still {campaign['status']} at {campaign['step']}"
             await asyncio.sleep(0.03)
-        raise AssertionError(f"The campaign is still {campaign['status']} at {campaign['step']}.")
 
     async def decide(self, campaign_id: str, kind: str, **more: Any) -> httpx2.Response:
         """Decide on what is shown at the open gate."""
@@ -107,27 +108,29 @@ def free_port() -> int:
 @contextlib.contextmanager
 def process(*arguments: str, url: str, **environment: str) -> Generator[subprocess.Popen[bytes]]:
     """`fanfare ARGUMENTS` as a process of its own, from when `url` answers; killed at the end."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill and stop the process
     started = subprocess.Popen(
         [sys.executable, "-m", "service.cli", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=log,
     )
     try:
-        _wait_for(url, started)
+        _wait_for(url, started, log)
         yield started
     finally:
         started.kill()
-        started.communicate()
+        started.wait()
+        log.close()
 
 
-def _wait_for(url: str, started: subprocess.Popen[bytes]) -> None:
+def _wait_for(url: str, started: subprocess.Popen[bytes], log: IO[bytes]) -> None:
     deadline = time.monotonic() + 30
     with httpx2.Client() as http:
         while time.monotonic() < deadline:
             if started.poll() is not None:
-                assert started.stderr is not None
-                raise AssertionError(started.stderr.read().decode())
+                log.seek(0)
+                raise AssertionError(log.read().decode())
             with contextlib.suppress(httpx2.TransportError):
                 http.get(url)
                 return

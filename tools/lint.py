@@ -144,9 +144,7 @@ def slot_counts(draft: Draft) -> Iterator[Finding]:
     known = {slot.name: slot for slot in draft.placement.slots}
     for name in draft.texts:
         if name not in known:
-            yield unknown.about(
-                draft, name, f"{draft.placement.id} has no slot {name}; it has {_and(known)}."
-            )
+            yield unknown.about(draft, name, f"{draft.placement.id} has no slot {name}; it has {_and(known)}.")
     for name, slot in known.items():
         given = len(draft.texts.get(name, ()))
         held = f"{name} takes {slot.min} to {slot.max} texts and was given {given}."
@@ -204,9 +202,7 @@ def hashtag_room(draft: Draft) -> Iterator[Finding]:
         if passage.field == slot.name and measure(passage.text, slot.rule) <= slot.hard:
             together = measure(f"{passage.text} {listed}", slot.rule)
             if together > slot.hard:
-                message = (
-                    f"With its hashtags {slot.name} measures {together} by {slot.rule}, over {slot.hard}."
-                )
+                message = f"With its hashtags {slot.name} measures {together} by {slot.rule}, over {slot.hard}."
                 yield Check("no-room-for-hashtags", "warn", slot.source.url).on(passage, message)
 
 

@@ -205,9 +205,7 @@ def read_table(text: str) -> tuple[Mapping[str, Source], Mapping[str, Placement]
     try:
         raw = tomllib.loads(text)
         sources = {name: {"id": name, **entry} for name, entry in raw["sources"].items()}
-        placements = {
-            name: {"id": name, **_sourced(entry, sources)} for name, entry in raw["placements"].items()
-        }
+        placements = {name: {"id": name, **_sourced(entry, sources)} for name, entry in raw["placements"].items()}
         return (
             MappingProxyType(TypeAdapter(dict[str, Source]).validate_json(json.dumps(sources))),
             MappingProxyType(TypeAdapter(dict[str, Placement]).validate_json(json.dumps(placements))),

@@ -10,17 +10,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import openai
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_openai import ChatOpenAI
-from openai.types import ModerationMultiModalInputParam
 from openai.types.chat import ChatCompletionMessageParam
 from PIL import Image, ImageDraw, ImageFilter
+from pydantic import HttpUrl
 
 from agents import briefing, copywriter, moderator, resizer, translator
 from agents.briefing import Brief
@@ -69,7 +70,7 @@ PRODUCTS = {
     ),
     "only emoji": Product(name="🔥🔥🔥", features=["🔥", "🌶️", "🧯"]),
     "stops": Product(
-        name="Acme Inc.", features=["Really?", "Yes!", "It folds."], url="https://www.acme.example/x"
+        name="Acme Inc.", features=["Really?", "Yes!", "It folds."], url=HttpUrl("https://www.acme.example/x")
     ),
     "single": Product(name="A", features=["A", "a", "B"]),
 }
@@ -266,7 +267,8 @@ async def test_products_tones_and_placements_sound_different(stage: Stage) -> No
             texts[product.name, tone] = {text for text in own if len(text) > 10}
     for one, two in combinations(texts, 2):
         shared = texts[one] & texts[two]
-        assert len(shared) <= len(texts[one]) / 3, (one, two, shared)
+        kin = one[0] == two[0] and not {one[1], two[1]} <= set(TONES)
+        assert len(shared) <= len(texts[one]) / (2 if kin else 3), (one, two, shared)
 
 
 async def test_the_same_question_has_the_same_answer(stage: Stage) -> None:
@@ -431,10 +433,11 @@ async def test_a_study_tells_what_is_in_the_picture(stage: Stage) -> None:
 
 
 async def test_alt_texts_are_short_in_every_language_and_translate(stage: Stage) -> None:
+    photo = _photo(light=True, size=(480, 320))
     for product in PRODUCTS.values():
-        studied = await _study(stage, _photo(light=True), product=product)
+        studied = await _study(stage, photo, product=product)
         for spoken in sorted(SPOKEN):
-            study = await _study(stage, _photo(light=True), spoken, product)
+            study = await _study(stage, photo, spoken, product)
             assert len(study.alt_text) <= 125
             if spoken != "en":
                 lines = {CAMPAIGN.id: {"alt_text": [studied.alt_text]}}
@@ -464,7 +467,7 @@ async def test_moderations_have_the_full_shape(stage: Stage) -> None:
     assert bad.category_applied_input_types.violence == ["text"]
     flags = await moderator.screen(stage.model, [Text("x_post", "body", 0, "I will kill you")])
     assert [flag.rule for flag in flags] == ["screen-violence"]
-    parts: list[ModerationMultiModalInputParam] = [
+    parts: Any = [
         {"type": "text", "text": "Hello"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
     ]
@@ -528,9 +531,8 @@ async def test_answers_can_be_streamed(stage: Stage) -> None:
 
 
 async def test_tools_are_called_with_arguments_that_fit(stage: Stage) -> None:
-    by_tool = stage.chat.with_structured_output(Brief, method="function_calling")
-    made = await by_tool.ainvoke(_brief_prompt())
-    assert isinstance(made, Brief)
+    by_tool = cast("Any", stage.chat.with_structured_output(Brief, method="function_calling"))
+    assert isinstance(await by_tool.ainvoke(_brief_prompt()), Brief)
     called = await stage.chat.bind_tools([Brief]).ainvoke(_brief_prompt())
     assert called.tool_calls[0]["name"] == "Brief"
     assert called.response_metadata["finish_reason"] == "tool_calls"
@@ -632,7 +634,7 @@ AN_ORDER = {
 }
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     schema=st.sampled_from(["Brief", "Draft", "Judgement", "Translation", "Study"]),
     changed=st.dictionaries(FIELDS, JSON_VALUES, max_size=3),
@@ -668,7 +670,13 @@ FAILURES: dict[str, type[ModelError]] = {
     "length": ModelGarbled,
     "schema": ModelGarbled,
     "filter": ModelRefused,
+    "html": ModelGarbled,
+    "empty": ModelGarbled,
+    "refusal": ModelRefused,
 }
+
+
+UNSENT = frozenset({"429", "429-after", "500", "503", "reset"})
 
 
 @pytest.mark.parametrize("fault", FAILURES)
@@ -678,7 +686,7 @@ async def test_each_fault_reaches_the_agent_as_the_error_it_is(fault: str) -> No
             await _brief(stage)
         calls = await stage.calls()
     assert len(calls) == 1
-    assert calls[0]["committed"] is (fault in ("malformed", "length", "schema", "filter"))
+    assert calls[0]["committed"] is (fault not in UNSENT)
 
 
 async def test_odd_answers_are_sent_as_they_come() -> None:
@@ -717,6 +725,28 @@ async def test_a_text_can_be_sent_over_its_limit() -> None:
         assert len((await _study(stage, _photo(light=True))).alt_text) > 125
 
 
+async def test_it_can_be_served_on_a_port_and_a_reset_closes_the_connection() -> None:
+    config = uvicorn.Config(rehearsal(faults={"reset": 0.5}, seed=1), port=0, ws="none", log_level="critical")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it has no event to wait for
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    body = {"messages": [_user("Hi")]}
+    broken = 0
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        for _ in range(12):
+            try:
+                assert (await http.post("/v1/chat/completions", json=body)).json()["rehearsal"]
+            except httpx2.RemoteProtocolError:
+                broken += 1
+        calls = (await http.get("/rehearsal/calls")).json()
+    server.should_exit = True
+    await serving
+    assert 0 < broken < 12
+    assert [call["committed"] for call in calls].count(False) == broken
+
+
 async def test_faults_and_latency_come_by_seed_and_count() -> None:
     async def statuses(seed: int) -> list[int]:
         async with staged(faults={"429": 0.3, "500": 0.2}, seed=seed) as stage:
@@ -752,7 +782,7 @@ def test_fault_rates_are_read_and_refused_with_a_sentence() -> None:
         rehearsal(faults={"418": 0.1})
     with pytest.raises(ValueError, match="seconds"):
         rehearsal(latency=-1)
-    assert {*FAILURES, "hang", "limit", "html", "empty", "refusal"} == set(FAULTS)
+    assert {*FAILURES, "hang", "limit"} == set(FAULTS)
 
 
 async def test_calls_are_counted_and_outlive_the_process(tmp_path: Path) -> None:

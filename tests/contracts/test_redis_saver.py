@@ -123,9 +123,7 @@ def start_server(kind: str, folder: Path) -> Server:
 
 
 @pytest.fixture(scope="session", params=SERVERS)
-def shared_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Server]:
+def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     server = start_server(request.param, tmp_path_factory.mktemp("a folder with spaces"))
     yield server
     server.kill()
@@ -175,9 +173,7 @@ async def put(saver: RedisSaver, config: RunnableConfig, word: str = "x", **note
     """Store a checkpoint whose one channel says `word`, as the child of the one that the config names."""
     version = saver.get_next_version(None, None)
     metadata: Any = {"source": "loop", "step": 0, "parents": {}, **notes}
-    return await saver.aput(
-        config, checkpoint({"word": word}, {"word": version}), metadata, {"word": version}
-    )
+    return await saver.aput(config, checkpoint({"word": word}, {"word": version}), metadata, {"word": version})
 
 
 async def word_at(saver: RedisSaver, config: RunnableConfig) -> object:
@@ -312,9 +308,7 @@ async def test_a_second_saver_resumes_a_gate_and_repeats_no_step(shared_server: 
         waiting = await graph.aget_state(at("t"))
         assert [each.value for each in waiting.interrupts] == [{"question": "publish?", "copies": 3}]
         resumed = await graph.ainvoke(Command(resume={waiting.interrupts[0].id: "yes"}), at("t"))
-        steps = [
-            state.metadata["step"] async for state in graph.aget_state_history(at("t")) if state.metadata
-        ]
+        steps = [state.metadata["step"] async for state in graph.aget_state_history(at("t")) if state.metadata]
     assert sorted(calls) == ["de", "fr", "ja", "plan", "publish"]
     assert resumed["copies"] == ["hi (de)", "hi (fr)", "hi (ja)", "published: yes"]
     assert steps == sorted(steps, reverse=True)
@@ -421,9 +415,7 @@ def test_versions_grow_and_never_repeat() -> None:
 async def test_any_id_is_told_from_any_other(saver: RedisSaver, redis: Plain) -> None:
     for thread_id in ODD_IDS:
         for ns in ODD_IDS[:4]:
-            await saver.aput_writes(
-                await put(saver, at(thread_id, ns), f"{thread_id!a} {ns}"), [(ns, 1)], ns, ns
-            )
+            await saver.aput_writes(await put(saver, at(thread_id, ns), f"{thread_id!a} {ns}"), [(ns, 1)], ns, ns)
     for thread_id in ODD_IDS:
         for ns in ODD_IDS[:4]:
             found = await saver.aget_tuple(at(thread_id, ns))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -23,7 +23,7 @@ async def studio(data_dir: Path) -> AsyncGenerator[str]:
     """The development server on a free port, with our langgraph.json."""
     port = free_port()
     log = (data_dir.parent / "studio.log").open("w+")
-    started = subprocess.Popen(
+    started = subprocess.Popen(  # noqa: ASYNC220 - it outlives the awaits of the fixture
         [
             sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload",
             "--port", str(port), "--config", str(ROOT / "langgraph.json"),
@@ -59,8 +59,11 @@ async def _ready(url: str, started: subprocess.Popen[bytes], log: str) -> None:
 @pytest.mark.timeout(180)
 async def test_studio_drives_both_gates(data_dir: Path) -> None:
     data_dir.mkdir()
-    async with studio(data_dir) as url, httpx2.AsyncClient(base_url=url, timeout=60) as http:
-        client = get_client(url=url)
+    async with (
+        studio(data_dir) as url,
+        httpx2.AsyncClient(base_url=url, timeout=60) as http,
+        get_client(url=url) as client,
+    ):
         order = await _order(http)
         schemas = await _schemas(client)
         assert "order" in schemas["input_schema"]["properties"]
@@ -125,5 +128,5 @@ async def _resume(client: LangGraphClient, thread: Any, decision: dict[str, Any]
 
 async def _outcome(client: LangGraphClient, thread: Any) -> str:
     state = await client.threads.get_state(thread["thread_id"])
-    values: Any = state["values"]
+    values = cast("dict[str, Any]", state["values"])
     return str(values["outcome"])

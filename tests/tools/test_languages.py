@@ -40,9 +40,7 @@ def test_a_code_is_found_however_it_is_written(written: str, code: str) -> None:
     assert language(written).code == code
 
 
-@pytest.mark.parametrize(
-    ("code", "said"), [("de-AT", "there is de"), ("fren", "there is fr"), ("", "others")]
-)
+@pytest.mark.parametrize(("code", "said"), [("de-AT", "there is de"), ("fren", "there is fr"), ("", "others")])
 def test_an_unknown_code_is_refused_with_help(code: str, said: str) -> None:
     with pytest.raises(UnknownLanguage, match=said):
         language(code)

@@ -17,9 +17,7 @@ AURORA = ProductFacts(
     evidence=("Best in test, Hi-Fi 3/2026",),
 )
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60) | st.lists(
-    st.sampled_from(
-        ["#", "1", ",000", "SALE", "!!", "best", "\u202e", "www.", ".", " ", "\r", "日", "\ud800"]
-    ),
+    st.sampled_from(["#", "1", ",000", "SALE", "!!", "best", "\u202e", "www.", ".", " ", "\r", "日", "\ud800"]),
     max_size=12,
 ).map("".join)
 
@@ -37,9 +35,7 @@ def found(
     return [finding for finding in findings if finding.rule == rule]
 
 
-def on_x(
-    text: str, *, rule: str, language: str = "en", product: ProductFacts | None = AURORA
-) -> list[Finding]:
+def on_x(text: str, *, rule: str, language: str = "en", product: ProductFacts | None = AURORA) -> list[Finding]:
     return found("x_post", {"body": [text]}, rule=rule, language=language, product=product)
 
 
@@ -92,13 +88,9 @@ def test_a_text_that_cannot_be_seen_is_empty(text: str) -> None:
 
 def test_hashtags_are_counted_in_the_list_and_in_the_texts() -> None:
     caption = {"caption": ["Quiet #one #Two"]}
-    (finding,) = found(
-        "instagram_post", caption, ["#three", "#4th", "#five", "#six"], rule="too-many-hashtags"
-    )
+    (finding,) = found("instagram_post", caption, ["#three", "#4th", "#five", "#six"], rule="too-many-hashtags")
     assert (finding.severity, finding.field, finding.index, finding.span) == ("block", HASHTAGS, 5, None)
-    assert (
-        found("instagram_post", caption, ["#two", "#three", "four", "#five"], rule="too-many-hashtags") == []
-    )
+    assert found("instagram_post", caption, ["#two", "#three", "four", "#five"], rule="too-many-hashtags") == []
     assert found("meta_feed", {"headline": ["#Quiet"]}, rule="too-many-hashtags")
     assert found("meta_feed", {"headline": ["We are #1"]}, rule="too-many-hashtags") == []
 
@@ -219,9 +211,7 @@ def test_numbers_need_a_product_to_be_judged_and_hashtags_are_judged_too() -> No
     assert found("x_post", {"body": ["Aurora"]}, ["#Top10"], rule="claim-number")[0].field == HASHTAGS
 
 
-@pytest.mark.parametrize(
-    "claim", ["guaranteed", "Miracle", "risk-free", "risk free", "#1", "No. 1", "number one"]
-)
+@pytest.mark.parametrize("claim", ["guaranteed", "Miracle", "risk-free", "risk free", "#1", "No. 1", "number one"])
 def test_a_superlative_without_evidence_warns(claim: str) -> None:
     (finding,) = on_x(f"Quiet, {claim} for you", rule="claim-superlative")
     assert (finding.severity, finding.quote) == ("warn", claim)

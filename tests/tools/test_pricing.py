@@ -15,9 +15,7 @@ COUNTS = st.integers(-(10**9), 10**12)
 def test_a_call_costs_its_fresh_cached_written_and_output_tokens() -> None:
     million = 1_000_000
     assert cost_usd("gpt-6-luna", input_tokens=million, output_tokens=million) == Decimal("0.60")
-    assert cost_usd("gpt-6-luna", input_tokens=million, cached_tokens=million, output_tokens=0) == Decimal(
-        "0.01"
-    )
+    assert cost_usd("gpt-6-luna", input_tokens=million, cached_tokens=million, output_tokens=0) == Decimal("0.01")
     written = cost_usd("gpt-6-luna", input_tokens=million, cache_write_tokens=million, output_tokens=0)
     assert written == Decimal("0.125")
 
@@ -44,18 +42,14 @@ def test_an_unknown_model_is_flagged_and_never_cheap() -> None:
 
 
 def test_the_price_of_unknown_models_can_be_set() -> None:
-    free = replace(
-        DEFAULT_PRICE, input=Decimal(0), cached_input=Decimal(0), output=Decimal(0), cache_write=None
-    )
+    free = replace(DEFAULT_PRICE, input=Decimal(0), cached_input=Decimal(0), output=Decimal(0), cache_write=None)
     assert cost_usd("our-own-model", input_tokens=5, output_tokens=5, default=free) == 0
     assert cost_usd("gpt-6-luna", input_tokens=5, output_tokens=5, default=free) > 0
     assert not price("our-own-model", default=free).known
 
 
 @given(st.sampled_from([*PRICES, "unknown"]), COUNTS, COUNTS, COUNTS, COUNTS)
-def test_no_counts_make_a_negative_cost(
-    model: str, fresh: int, cached: int, written: int, output: int
-) -> None:
+def test_no_counts_make_a_negative_cost(model: str, fresh: int, cached: int, written: int, output: int) -> None:
     cost = cost_usd(
         model, input_tokens=fresh, cached_tokens=cached, cache_write_tokens=written, output_tokens=output
     )
