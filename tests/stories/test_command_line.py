@@ -1,0 +1,129 @@
+"""Fanfare from a shell, as a person and as a script use it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import AURORA, PHOTO, ROOT
+
+
+def fanfare(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "FANFARE_DATA_DIR": str(data_dir), **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def campaign_file(tmp_path: Path) -> Path:
+    (tmp_path / "photo.jpg").write_bytes(PHOTO.read_bytes())
+    path = tmp_path / "campaign.json"
+    path.write_text(json.dumps({**AURORA, "languages": [], "image": "photo.jpg"}))
+    return path
+
+
+def test_run_to_the_package_in_one_command(data_dir: Path, campaign_file: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        told = fanfare(data_dir, "run", str(campaign_file), "--yes", "--output", str(tmp_path / "out dir"))
+        assert told.returncode == 0, told.stderr
+        assert "Contact sheet" in told.stdout
+        assert "Cost" in told.stdout
+        assert "Time" in told.stdout
+    assert len(list((tmp_path / "out dir").glob("*/index.html"))) == 2
+    assert len(list((tmp_path / "out dir").glob("*.zip"))) == 2
+
+
+def test_gates_from_a_script(data_dir: Path, campaign_file: Path, tmp_path: Path) -> None:
+    waiting = fanfare(data_dir, "run", str(campaign_file), "--json")
+    assert waiting.returncode == 3, waiting.stderr
+    campaign = json.loads(waiting.stdout)
+    assert campaign["status"] == "awaiting_copy_approval"
+    early = fanfare(data_dir, "export", campaign["id"])
+    assert (early.returncode, "not made yet" in early.stderr) == (5, True)
+
+    assert fanfare(data_dir, "approve", campaign["id"]).returncode == 0
+    approved = fanfare(data_dir, "approve", campaign["id"], "--json", "--comment", "Good to go")
+    assert json.loads(approved.stdout)["status"] == "completed"
+    assert fanfare(data_dir, "approve", campaign["id"]).returncode == 5
+
+    exported = json.loads(fanfare(data_dir, "export", campaign["id"], "--json", "--output", str(tmp_path)).stdout)
+    assert Path(exported["package"]).is_file()
+    assert Path(exported["contact_sheet"]).is_file()
+    listed = json.loads(fanfare(data_dir, "list", "--json", "--query", "auro").stdout)
+    assert [one["id"] for one in listed["items"]] == [campaign["id"]]
+    shown = json.loads(fanfare(data_dir, "show", campaign["id"], "--json").stdout)
+    assert len(shown["content"]["copy"]["headlines"]) >= 3
+    assert "Aurora" in fanfare(data_dir, "show", campaign["id"]).stdout
+
+
+def test_reject_from_a_shell(data_dir: Path, campaign_file: Path) -> None:
+    campaign = json.loads(fanfare(data_dir, "run", str(campaign_file), "--json").stdout)
+    rejected = fanfare(data_dir, "reject", campaign["id"], "--json", "--comment", "Not now")
+    assert rejected.returncode == 0
+    assert json.loads(rejected.stdout)["status"] == "rejected"
+
+
+def test_wrong_input_is_told_and_exits_with_2(data_dir: Path, campaign_file: Path, tmp_path: Path) -> None:
+    def run(asked: Any) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "wrong.json"
+        path.write_text(asked if isinstance(asked, str) else json.dumps(asked))
+        return fanfare(data_dir, "run", str(path), "--yes")
+
+    asked = json.loads(campaign_file.read_text())
+    answers = {
+        "two.json": fanfare(data_dir, "run", str(tmp_path / "two.json")),
+        "campaign in JSON": run("{"),
+        "names no image": run(AURORA),
+        "nowhere.jpg": run({**asked, "image": "nowhere.jpg"}),
+        "instagram_post": run({**asked, "placements": ["instagram_pots"]}),
+    }
+    for says, told in answers.items():
+        assert told.returncode == 2, told
+        assert says in told.stderr.replace("\n", " "), told.stderr
+        assert "Traceback" not in told.stderr
+
+
+def test_a_server_that_is_not_there(data_dir: Path) -> None:
+    told = fanfare(data_dir, "list", "--server", "http://127.0.0.1:9")
+    assert told.returncode == 6
+    assert "cannot be reached" in told.stderr
+
+
+def test_serving_to_others_needs_a_login(data_dir: Path) -> None:
+    told = fanfare(data_dir, "serve", "--host", "0.0.0.0")
+    assert told.returncode == 2
+    assert "127.0.0.1" in told.stderr
+
+
+def test_the_doctor_says_what_is_there(data_dir: Path) -> None:
+    healthy = fanfare(data_dir, "doctor", "--json")
+    assert healthy.returncode == 0, healthy.stdout
+    levels = {found["what"]: found["level"] for found in json.loads(healthy.stdout)}
+    assert levels["Redis"] == "ok"
+    assert levels["Data folder"] == "ok"
+    ill = fanfare(data_dir, "doctor", "--json", FANFARE_REDIS_URL="redis://127.0.0.1:9")
+    assert ill.returncode == 6
+    assert {found["what"] for found in json.loads(ill.stdout) if found["level"] == "bad"} == {"Redis"}
+    keyed = fanfare(
+        data_dir, "doctor", OPENAI_API_KEY="sk-very-secret", OPENAI_BASE_URL="http://127.0.0.1:9/v1"
+    )
+    assert keyed.returncode == 6
+    assert "sk-very-secret" not in keyed.stdout + keyed.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "serve", "list", "show", "approve", "reject", "export", "doctor", "rehearsal"]
+)
+def test_every_command_helps_with_an_example(data_dir: Path, command: str) -> None:
+    told = fanfare(data_dir, command, "--help")
+    assert told.returncode == 0
+    assert f"Example: fanfare {command}" in " ".join(told.stdout.split())

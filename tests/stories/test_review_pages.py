@@ -1,0 +1,101 @@
+"""The review pages, used as a browser without JavaScript uses them."""
+
+import html
+import re
+from typing import Any
+
+from tests.running import AURORA, PHOTO, Service
+
+
+async def test_a_person_takes_a_campaign_through_both_gates(service: Service) -> None:
+    page = await _new(service)
+    campaign_id = str(page.url).rsplit("/", 1)[-1]
+    await service.still(campaign_id)
+    page = await service.http.get(f"/campaigns/{campaign_id}")
+    assert "Approve the copy" in page.text
+
+    fields = _fields(page.text)
+    fields["/copy/headlines/0"] = "Silence, folded flat"
+    answer = await service.http.post(f"/campaigns/{campaign_id}", data={**fields, "action": "edit"})
+    assert answer.status_code == 303
+    await service.still(campaign_id)
+    page = await service.http.get(f"/campaigns/{campaign_id}")
+    assert "Approve pictures and translations" in page.text
+    assert "Silence, folded flat" in html.unescape(page.text)
+
+    answer = await service.http.post(
+        f"/campaigns/{campaign_id}", data={**_fields(page.text), "action": "approve", "comment": "Fine"}
+    )
+    assert answer.status_code == 303
+    assert (await service.still(campaign_id))["status"] == "completed"
+    page = await service.http.get(f"/campaigns/{campaign_id}")
+    assert "Download the package" in page.text
+    for address in set(re.findall(r'src="(/[^"]+)"', page.text)):
+        assert (await service.http.get(address)).status_code == 200, address
+
+
+async def _new(service: Service) -> Any:
+    form = {
+        "name": '<script>alert("Aurora")</script>',
+        "features": "40 h battery\r\nNoise cancelling\r\nFolds flat",
+        "tone": "premium",
+        "placements": ["instagram_post", "linkedin_post"],
+        "languages": ["de"],
+    }
+    answer = await service.http.post("/new", data=form, files={"image": ("a.jpg", PHOTO.read_bytes())})
+    assert answer.status_code == 303, answer.text
+    return await service.http.get(answer.headers["location"])
+
+
+def _fields(page: str) -> dict[str, str]:
+    """What a browser would send of the page's form, with its line ends."""
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    typed = re.findall(r'<textarea name="(/[^"]+)"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+    texts = {name: html.unescape(text).replace("\n", "\r\n") for name, text in typed}
+    return {**hidden, **texts}
+
+
+async def test_what_people_wrote_is_shown_and_never_run(service: Service) -> None:
+    page = await _new(service)
+    campaign_id = str(page.url).rsplit("/", 1)[-1]
+    await service.still(campaign_id)
+    for path in ("/", f"/campaigns/{campaign_id}"):
+        page = await service.http.get(path)
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_saving_without_an_edit_says_so_and_keeps_the_gate(service: Service) -> None:
+    campaign = await service.create(languages=[])
+    await service.still(campaign["id"])
+    path = f"/campaigns/{campaign['id']}"
+    page = await service.http.get(path)
+    answer = await service.http.post(path, data={**_fields(page.text), "action": "edit"})
+    assert answer.status_code == 422
+    assert "edits" in answer.text
+    unknown = await service.http.post(path, data={**_fields(page.text), "action": "explode"})
+    assert unknown.status_code == 422
+    assert (await service.still(campaign["id"]))["status"] == "awaiting_copy_approval"
+
+
+async def test_a_wrong_form_comes_back_with_what_was_typed(service: Service) -> None:
+    form = {**{"name": "Aurora", "features": "one", "tone": "dry"}, "placements": "x_post"}
+    answer = await service.http.post("/new", data=form, files={"image": ("a.jpg", PHOTO.read_bytes())})
+    assert answer.status_code == 422
+    assert 'value="Aurora"' in answer.text
+    assert "features" in answer.text
+    without = await service.http.post("/new", data={**form, "features": "one\ntwo\nthree"})
+    assert without.status_code == 422
+    assert "photo" in without.text
+
+
+async def test_lists_find_by_name_and_missing_pages_say_so(service: Service) -> None:
+    assert "No campaigns yet" in (await service.http.get("/")).text
+    campaign = await service.create(languages=[], product={**AURORA["product"], "name": "50% Größe"})
+    await service.still(campaign["id"])
+    assert "50% Größe" in (await service.http.get("/", params={"q": "größe"})).text
+    assert "50% Größe" in (await service.http.get("/", params={"q": "50%"})).text
+    assert "No campaign" in (await service.http.get("/", params={"q": "_"})).text
+    missing = await service.http.get("/campaigns/nobody")
+    assert (missing.status_code, "<html" in missing.text) == (404, True)
