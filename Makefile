@@ -48,7 +48,7 @@ serve: .venv/runtime
 	@$(BIN)/fanfare serve
 
 studio: .venv/dev
-	@$(BIN)/langgraph dev --no-browser --allow-blocking=false
+	@$(BIN)/langgraph dev --no-browser
 
 evals: .venv/dev
 	@$(BIN)/python -m evals

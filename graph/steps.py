@@ -257,7 +257,8 @@ class Steps:
         if decision.type == "edit" and not stale:
             update |= _apply(gate, state, approval.edited(gate, shown(gate, state), decision))
             number = revision(gate, {**state, **update})
-        if decision.type in ("approve", "edit") and not stale:
+        goes_on = decision.type == "approve" or (decision.type == "edit" and gate == "copy")
+        if goes_on and not stale:
             update["approved"] = {gate: number}
         if decision.type == "reject":
             update["outcome"] = "rejected"
@@ -381,7 +382,24 @@ def _apply(gate: Gate, state: CampaignState, edited: JSON) -> CampaignState:
         return {"copy": copy_of(edited["copy"])}
     return {
         "translations": {
-            language: {**state["translations"][language], "copy": copy_of(view)}
+            language: _retold(state["translations"][language], copy_of(view))
             for language, view in edited["translations"].items()
         }
     }
+
+
+def _retold(translated: JSON, copy: dict[str, JSON]) -> JSON:
+    """A translation with a person's `copy`; what they changed has no back-translation any more."""
+    back = {
+        placement: {
+            slot: [
+                said if old == new else ""
+                for said, old, new in zip(
+                    lines, translated["copy"][placement][slot], copy[placement][slot], strict=False
+                )
+            ]
+            for slot, lines in slots.items()
+        }
+        for placement, slots in translated["back_translation"].items()
+    }
+    return {"copy": copy, "back_translation": back}

@@ -127,7 +127,7 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
         {"status": "cancelled", "revision": None, "decision": None},
         where=("queued", "running", *AWAITING.values()),
     ):
-        raise conflict("already-ended", f"The campaign is {campaign.status}; there is nothing to cancel.")
+        raise conflict("already-ended", f"The campaign is {_said(campaign)}; there is nothing to cancel.")
     await fanfare.runs.cancel(campaign.id)
     return await get(fanfare, campaign.id)
 
@@ -135,7 +135,7 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
 async def retry(fanfare: Fanfare, campaign: Campaign) -> Campaign:
     """Let a failed campaign go on from its last checkpoint; raises a 409 problem when it has not failed."""
     if not await fanfare.records.change(campaign.id, {"status": "queued", "error": None}, where=("failed",)):
-        raise conflict("not-failed", f"The campaign is {campaign.status}; only a failed one can be retried.")
+        raise conflict("not-failed", f"The campaign is {_said(campaign)}; only a failed one can be retried.")
     fanfare.runs.go(campaign.id)
     return await get(fanfare, campaign.id)
 
@@ -143,7 +143,7 @@ async def retry(fanfare: Fanfare, campaign: Campaign) -> Campaign:
 async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
     """The finished package; raises a 409 problem before it is finished."""
     if campaign.package_sha256 is None:
-        raise conflict("not-completed", f"The campaign is {campaign.status}; its package is not made yet.")
+        raise conflict("not-completed", f"The campaign is {_said(campaign)}; its package is not made yet.")
     return await fanfare.assets.get(campaign.package_sha256, tenant=campaign.tenant)
 
 
@@ -202,7 +202,11 @@ def _already() -> Problem:
 def _no_gate(campaign: Campaign) -> str:
     if campaign.status in ENDED:
         return f"The campaign is {campaign.status}; nothing is left to decide."
-    return f"The campaign is {campaign.status.replace('_', ' ')}; that gate is not open."
+    return f"The campaign is {_said(campaign)}; that gate is not open."
+
+
+def _said(campaign: Campaign) -> str:
+    return campaign.status.replace("_", " ")
 
 
 async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionRequest) -> None:

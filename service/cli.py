@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 import httpx2
 import typer
 import uvicorn
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +26,7 @@ from service import doctor as examination
 from service.client import Client, Refused, connect
 from service.embedded import DataFolderInUse
 from service.progress import Progress
-from service.server import NotLoopback, log_to_stderr
+from service.server import NotLoopback, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
 
@@ -115,7 +116,8 @@ def serve(
 ) -> None:
     """Serve the REST API and the review pages."""
     try:
-        settings = Settings()
+        settings = _settings()
+        require_loopback(host)
         err.print(f"Review pages: [link]http://{host}:{port}/[/link]   API: http://{host}:{port}/docs")
         serve_http(settings, host=host, port=port)
     except NotLoopback as error:
@@ -182,6 +184,29 @@ def reject(
     _decide(campaign_id, "reject", comment, server, as_json)
 
 
+@app.command(epilog="Example: fanfare retry 0199a1b2-…")
+def retry(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
+    """Let a failed campaign go on from where it stopped."""
+
+    async def work(client: Client) -> int:
+        await client.call("POST", f"/v1/campaigns/{campaign_id}/retry")
+        return await _settled(client, campaign_id, as_json=as_json)
+
+    _go(work, server, "fanfare retry")
+
+
+@app.command(epilog="Example: fanfare cancel 0199a1b2-…")
+def cancel(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
+    """Stop a campaign for good."""
+
+    async def work(client: Client) -> int:
+        campaign = await client.call("POST", f"/v1/campaigns/{campaign_id}/cancel")
+        _print(as_json, campaign, _told(campaign))
+        return Exit.DONE
+
+    _go(work, server, "fanfare cancel")
+
+
 @app.command(epilog="Example: fanfare export 0199a1b2-… --output packages")
 def export(
     campaign_id: Id,
@@ -203,7 +228,7 @@ def export(
 @app.command(epilog="Example: fanfare doctor --json")
 def doctor(as_json: Json = False) -> None:
     """Say what is configured, what can be reached, and what is missing."""
-    findings = asyncio.run(examination.examine(Settings()))
+    findings = asyncio.run(examination.examine(_settings()))
     if as_json:
         out.print_json(data=[finding.as_json() for finding in findings])
     else:
@@ -237,7 +262,7 @@ def rehearsal(
 
 
 def _go(work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, command: str) -> None:
-    settings = Settings()
+    settings = _settings()
     log_to_stderr("warning")
 
     async def connected() -> int:
@@ -254,6 +279,16 @@ def _go(work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, 
     except httpx2.TransportError as error:
         _stop(Exit.UNAVAILABLE, f"The service at {server} cannot be reached ({type(error).__name__}).")
     raise typer.Exit(code)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        known = name if name.startswith(("OPENAI_", "LANGSMITH_")) else f"FANFARE_{name}"
+        _stop(Exit.INPUT, f"{known}: {first['msg'].removeprefix('Value error, ')}.")
 
 
 def _stop(code: Exit, message: str) -> NoReturn:
@@ -287,12 +322,17 @@ async def _create(client: Client, asked: dict[str, Any], photo: bytes) -> dict[s
 def _decide(campaign_id: str, kind: str, comment: str | None, server: str | None, as_json: bool) -> None:
     async def work(client: Client) -> int:
         await _send(client, campaign_id, kind, comment)
-        with Progress(err, quiet=as_json) as progress:
-            campaign = await _until_still(client, campaign_id, progress)
-        _print(as_json, campaign, _told(campaign))
-        return Exit.DONE if kind == "approve" or campaign["status"] == "rejected" else Exit.FAILED
+        return await _settled(client, campaign_id, as_json=as_json)
 
     _go(work, server, f"fanfare {kind}")
+
+
+async def _settled(client: Client, campaign_id: str, *, as_json: bool) -> int:
+    """Follow the campaign to its next rest, and tell; only a failure is an error."""
+    with Progress(err, quiet=as_json) as progress:
+        campaign = await _until_still(client, campaign_id, progress)
+    _print(as_json, campaign, _told(campaign))
+    return Exit.FAILED if campaign["status"] == "failed" else Exit.DONE
 
 
 async def _send(client: Client, campaign_id: str, kind: str, comment: str | None = None) -> None:
@@ -410,9 +450,7 @@ def _told(campaign: dict[str, Any]) -> str:
     status = campaign["status"].replace("_", " ")
     lines = [f"[bold]{campaign['product']['name']}[/bold]  {campaign['id']}  {status}"]
     if campaign["error"]:
-        lines.append(
-            f"[red]{campaign['error']['detail']}[/red] Retry with POST {campaign['links']['self']}/retry."
-        )
+        lines.append(f"[red]{campaign['error']['detail']}[/red] Then: fanfare retry {campaign['id']}")
     return "\n".join(lines)
 
 
@@ -427,7 +465,10 @@ def _where(paths: dict[str, str]) -> str:
 def _table(campaigns: list[dict[str, Any]]) -> Table | str:
     if not campaigns:
         return "No campaigns yet. Start one with: fanfare run examples/aurora.json"
-    table = Table("Id", "Product", "Status", "Languages", "Cost", "Created", box=None)
+    table = Table(box=None)
+    table.add_column("Id", no_wrap=True, min_width=36)
+    for name in ("Product", "Status", "Languages", "Cost", "Created"):
+        table.add_column(name)
     for one in campaigns:
         table.add_row(
             one["id"], one["product"]["name"], one["status"].replace("_", " "), " ".join(one["languages"]),

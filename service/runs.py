@@ -25,6 +25,8 @@ log = structlog.get_logger()
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 _TELL_EVERY_SECONDS = 0.25
 _GATES: dict[str, Gate] = {"gate_copy": "copy", "gate_creatives": "creatives"}
+_UNTOLD = frozenset({*_GATES, "assign", "assemble", "judge", "screen"})
+"""Steps that wait, and calls inside a step: nobody needs to hear of them."""
 
 
 class Tracer(Protocol):
@@ -213,7 +215,7 @@ class _Follower:
 
     async def see(self, told: dict[str, Any]) -> None:
         """A task has begun, or has ended."""
-        if told["name"] in _GATES or told["name"] in ("judge", "screen"):
+        if told["name"] in _UNTOLD:
             return
         if "input" in told:
             await self._started(told["name"], told["input"])
@@ -265,7 +267,7 @@ def _units(step: str, result: dict[str, Any]) -> set[str]:
     fanned = {"write_copy": "copy", "translate": "translations", "render": "creatives"}
     if channel := fanned.get(step):
         return {f"{step} {key}" for key in result.get(channel, {})}
-    return {step} if step not in ("assign", "assemble") else set()
+    return {step}
 
 
 def _detail(step: str, unit: Any) -> dict[str, Any]:

@@ -32,15 +32,20 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings, *, host: str, port: int) -> None:
     """Serve until a signal comes, then drain. Raises `NotLoopback` for any other address."""
+    require_loopback(host)
+    log_to_stderr(settings.log_level)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    app = create_app(lambda: open_fanfare(settings, command="fanfare serve", url=url))
+    uvicorn.run(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=5)
+
+
+def require_loopback(host: str) -> None:
+    """Raise `NotLoopback` unless `host` is this machine alone."""
     if host not in LOOPBACK:
         raise NotLoopback(
             f"Without a login configured Fanfare listens on this machine only; {host} is open to others. "
             "Use 127.0.0.1, and a tunnel or an authenticating proxy in front of it."
         )
-    log_to_stderr(settings.log_level)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    app = create_app(lambda: open_fanfare(settings, command="fanfare serve", url=url))
-    uvicorn.run(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=5)
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Provider = Literal["rehearsal", "openai"]
@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         default="https://api.smith.langchain.com", validation_alias="LANGSMITH_ENDPOINT"
     )
     langsmith_project: str = Field(default="fanfare", validation_alias="LANGSMITH_PROJECT")
+
+    @field_validator("assets_url")
+    @classmethod
+    def _is_a_folder(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith("file:///"):
+            raise ValueError("only file:///absolute/folder is possible in this version")
+        return url
 
     @property
     def provider(self) -> Provider:

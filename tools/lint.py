@@ -258,6 +258,14 @@ def capitals(draft: Draft) -> Iterator[Finding]:
                 yield check.on(passage, message, found.span(), found[0].capitalize())
 
 
+@each_text
+def order_to_a_model(passage: Passage) -> Iterator[Finding]:
+    """Copy speaks to people: an order to a language model among the product's facts is not printed."""
+    for found in _ORDER.finditer(passage.text):
+        message = "This is an order to a language model, not advertising; take it out of the product's facts."
+        yield Check("order-to-a-model", "block").on(passage, message, found.span())
+
+
 def claim_number(draft: Draft) -> Iterator[Finding]:
     """Every number of the copy stands in the product's own words; number words are not looked for."""
     if draft.product is None:
@@ -297,6 +305,7 @@ RULES: tuple[Rule, ...] = (
     repeated_punctuation,
     headline_exclamation,
     capitals,
+    order_to_a_model,
     claim_number,
     claim_superlative,
 )
@@ -354,6 +363,10 @@ _CONTROL_OR_BREAK = regex.compile(rf"{_UNSEEN}|[\r\n]+")
 _REPEATED = regex.compile(r"[!?\uFF01\uFF1F\u061F]{2,}")
 _EXCLAMATION = regex.compile(r"[!\uFF01]+")
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
+_ORDER = regex.compile(
+    r"(?i)\b(?:ignore|disregard|forget|override)\b.{0,24}\b(?:previous|prior|above|earlier|system)\b"
+    r".{0,24}\b(?:instructions?|prompts?|rules?|messages?)\b"
+)
 _SHOUTED = regex.compile(r"(?<![\p{L}\p{M}\p{N}_#@])(?:\p{Lu}\p{M}*){4,}(?![\p{L}\p{M}\p{N}_])")
 _ADDRESS = regex.compile(r"(?:https?://|www\.)\S+", regex.IGNORECASE)
 _FIRST = regex.compile(r"(?:#|no\.?)\s?1(?![\p{L}\p{Nd}])", regex.IGNORECASE)

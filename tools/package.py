@@ -92,16 +92,21 @@ def _csv(copies: Mapping[str, JSON]) -> bytes:
     table.writerow(["language", "placement", "slot", "number", "text", "length", "limit", "counted as"])
     for code, copy in copies.items():
         for placement, slot, number, text in _lines(copy):
-            known = PLACEMENTS[placement].slot(slot)
+            known = PLACEMENTS[placement].slot(slot) if placement in PLACEMENTS else None
             counted = (measure(text, known.rule), known.hard or "", known.rule) if known else ("", "", "")
             table.writerow([code, placement, slot, number, _harmless(text), *counted])
     return written.getvalue().encode("utf-8-sig")
 
 
 def _lines(copy: JSON) -> Iterator[tuple[str, str, int, str]]:
-    for placement, slots in copy["placements"].items():
+    own = {
+        "headline": copy["headlines"],
+        "call_to_action": [copy["call_to_action"]],
+        "alt_text": [copy["alt_text"]],
+    }
+    for placement, slots in {"campaign": own, **copy["placements"]}.items():
         for slot, lines in slots.items():
-            for number, text in enumerate(lines, 1):
+            for number, text in enumerate(filter(None, lines), 1):
                 yield placement, slot, number, text
 
 

@@ -128,6 +128,7 @@ async def _show(request: Request, fanfare: Fanfare, campaign: Campaign, problem:
         problem=problem,
         campaign=CampaignBody.of(campaign),
         order=campaign.order,
+        rehearsal=campaign.cost.get("rehearsal", False),
         content=await campaigns.content_of(fanfare, campaign),
         gate=campaigns.gate_of(campaign),
         final=campaign.ended,

@@ -99,9 +99,33 @@ def test_a_server_that_is_not_there(data_dir: Path) -> None:
 
 
 def test_serving_to_others_needs_a_login(data_dir: Path) -> None:
-    told = fanfare(data_dir, "serve", "--host", "0.0.0.0")
+    told = fanfare(data_dir, "serve", "--host", "192.0.2.1")
     assert told.returncode == 2
     assert "127.0.0.1" in told.stderr
+    assert "Review pages" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("FANFARE_MODEL_PROVIDER", "nope"), ("FANFARE_ASSETS_URL", "s3://bucket/x"), ("FANFARE_MAX_RUNNING", "0")],
+)
+def test_a_wrong_setting_is_named(data_dir: Path, name: str, value: str) -> None:
+    told = fanfare(data_dir, "list", **{name: value})
+    assert told.returncode == 2
+    assert name in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_failed_campaign_is_retried_or_cancelled(data_dir: Path, campaign_file: Path) -> None:
+    broken = {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    failed = fanfare(data_dir, "run", str(campaign_file), "--json", **broken)
+    assert failed.returncode == 1
+    campaign = json.loads(failed.stdout)
+    told = fanfare(data_dir, "show", campaign["id"])
+    assert f"fanfare retry {campaign['id']}" in told.stdout
+    assert fanfare(data_dir, "retry", campaign["id"]).returncode == 0
+    assert fanfare(data_dir, "cancel", campaign["id"]).returncode == 0
+    assert fanfare(data_dir, "cancel", campaign["id"]).returncode == 5
 
 
 def test_the_doctor_says_what_is_there(data_dir: Path) -> None:
@@ -113,15 +137,14 @@ def test_the_doctor_says_what_is_there(data_dir: Path) -> None:
     ill = fanfare(data_dir, "doctor", "--json", FANFARE_REDIS_URL="redis://127.0.0.1:9")
     assert ill.returncode == 6
     assert {found["what"] for found in json.loads(ill.stdout) if found["level"] == "bad"} == {"Redis"}
-    keyed = fanfare(
-        data_dir, "doctor", OPENAI_API_KEY="sk-very-secret", OPENAI_BASE_URL="http://127.0.0.1:9/v1"
-    )
+    keyed = fanfare(data_dir, "doctor", OPENAI_API_KEY="sk-very-secret", OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     assert keyed.returncode == 6
     assert "sk-very-secret" not in keyed.stdout + keyed.stderr
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "serve", "list", "show", "approve", "reject", "export", "doctor", "rehearsal"]
+    "command",
+    ["run", "serve", "list", "show", "approve", "reject", "retry", "cancel", "export", "doctor", "rehearsal"],
 )
 def test_every_command_helps_with_an_example(data_dir: Path, command: str) -> None:
     told = fanfare(data_dir, command, "--help")

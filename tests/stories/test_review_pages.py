@@ -80,7 +80,7 @@ async def test_saving_without_an_edit_says_so_and_keeps_the_gate(service: Servic
 
 
 async def test_a_wrong_form_comes_back_with_what_was_typed(service: Service) -> None:
-    form = {**{"name": "Aurora", "features": "one", "tone": "dry"}, "placements": "x_post"}
+    form = {"name": "Aurora", "features": "one", "tone": "dry", "placements": "x_post"}
     answer = await service.http.post("/new", data=form, files={"image": ("a.jpg", PHOTO.read_bytes())})
     assert answer.status_code == 422
     assert 'value="Aurora"' in answer.text

@@ -124,6 +124,22 @@ async def test_an_edited_translation_is_rendered_and_shown_again(service: Servic
     assert (await service.approve(campaign["id"]))["status"] == "completed"
 
 
+async def test_every_edit_at_gate_two_is_looked_at_again(service: Service) -> None:
+    campaign = await service.create()
+    await service.still(campaign["id"])
+    await service.approve(campaign["id"])
+    caption = "/translations/de/placements/instagram_post/caption/0"
+    assert (
+        await service.decide(campaign["id"], "edit", edits={caption: "Aurora. Folds flat."})
+    ).status_code == 202
+    again = await service.still(campaign["id"])
+    assert again["status"] == "awaiting_creative_approval", "although no picture changed"
+    german = (await service.content(campaign["id"]))["translations"]["de"]
+    assert german["placements"]["instagram_post"]["caption"] == ["Aurora. Folds flat."]
+    assert german["back_translation"]["instagram_post"]["caption"] == [""], "it said what is no longer there"
+    assert german["back_translation"]["x_post"]["body"] != [""]
+
+
 def _pictures(content: Any, language: str) -> list[str]:
     return [one["asset"]["sha256"] for one in content["creatives"] if one["language"] == language]
 

@@ -86,9 +86,7 @@ def _at(data_dir: Path, url: str) -> Settings:
 
 
 @pytest.mark.parametrize(("fault", "code"), [("500", "model-unavailable"), ("refusal", "model-refused")])
-async def test_a_model_that_fails_leaves_a_campaign_that_can_go_on(
-    data_dir: Path, fault: str, code: str
-) -> None:
+async def test_a_model_that_fails_leaves_a_campaign_that_can_go_on(data_dir: Path, fault: str, code: str) -> None:
     async with with_model(data_dir, faults={fault: 1.0}) as service:
         campaign = await service.create(languages=[])
         failed = await service.still(campaign["id"])

@@ -9,7 +9,7 @@ if (head && !("final" in head.dataset)) {
   source.addEventListener("progress", (event) => {
     const told = JSON.parse(event.data);
     if (bar) bar.value = Math.max(bar.value, told.progress);
-    if (step) step.textContent = told.step.replaceAll("_", " ");
+    if (step && status === "running") step.textContent = told.step.replaceAll("_", " ");
   });
   const seen = [];
   const settle = () => {
