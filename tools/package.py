@@ -99,14 +99,15 @@ def _csv(copies: Mapping[str, JSON]) -> bytes:
 
 
 def _lines(copy: JSON) -> Iterator[tuple[str, str, int, str]]:
-    own = {
+    own: dict[str, list[str | None]] = {
         "headline": copy["headlines"],
         "call_to_action": [copy["call_to_action"]],
         "alt_text": [copy["alt_text"]],
     }
     for placement, slots in {"campaign": own, **copy["placements"]}.items():
         for slot, lines in slots.items():
-            for number, text in enumerate(filter(None, lines), 1):
+            written: list[str] = [line for line in lines if line]
+            for number, text in enumerate(written, 1):
                 yield placement, slot, number, text
 
 
