@@ -65,18 +65,18 @@ def test_at_gate_two_only_translations_can_be_edited() -> None:
             edited("creatives", shown, Decision(type="edit", edits={pointer: "x"}))
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind"),
-    [
-        ({"decisions": [{"type": "approve"}]}, "approve"),
-        ({"decisions": [{"type": "reject", "message": "No"}]}, "reject"),
-        ([{"type": "accept", "args": None}], "approve"),
-        ([{"type": "ignore", "args": None}], "reject"),
-        ([{"type": "response", "args": "Shorter"}], "respond"),
-        ([{"type": "edit", "args": {"action": "approve_copy", "args": {"content": {}}}}], "edit"),
-        ({"type": "accept", "args": None}, "approve"),
-    ],
-)
+ANSWERS: list[tuple[Any, str]] = [
+    ({"decisions": [{"type": "approve"}]}, "approve"),
+    ({"decisions": [{"type": "reject", "message": "No"}]}, "reject"),
+    ([{"type": "accept", "args": None}], "approve"),
+    ([{"type": "ignore", "args": None}], "reject"),
+    ([{"type": "response", "args": "Shorter"}], "respond"),
+    ([{"type": "edit", "args": {"action": "approve_copy", "args": {"content": {}}}}], "edit"),
+    ({"type": "accept", "args": None}, "approve"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), ANSWERS)
 def test_both_shapes_of_an_answer_are_understood(answer: Any, kind: str) -> None:
     assert Resume.model_validate(answer).decisions[0].type == kind
 
