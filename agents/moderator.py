@@ -93,23 +93,26 @@ async def screen(model: Model, texts: Sequence[Text]) -> list[Finding]:
 
 
 def findings(judgement: Judgement, texts: Sequence[Text]) -> list[Finding]:
-    """The objections as findings, each with its quote found in the text it speaks of."""
-    known = {(text.placement, text.field, text.index): text.text for text in texts}
-    return [
-        _finding(objection, text)
-        for objection in judgement.findings
-        if (text := known.get((objection.placement, objection.field, objection.index))) is not None
-    ]
+    """The objections as findings on the texts they speak of; one that names none counts against the first."""
+    return [_finding(objection, _meant(objection, texts)) for objection in judgement.findings]
 
 
-def _finding(objection: Objection, text: str) -> Finding:
+def _meant(objection: Objection, texts: Sequence[Text]) -> Text:
+    named = (objection.placement, objection.field, objection.index)
+    exact = (text for text in texts if (text.placement, text.field, text.index) == named)
+    quoted = (text for text in texts if objection.quote and objection.quote in text.text)
+    return next(exact, None) or next(quoted, None) or texts[0]
+
+
+def _finding(objection: Objection, meant: Text) -> Finding:
+    text = meant.text
     start = text.find(objection.quote) if objection.quote else -1
     return Finding(
         rule=f"judge-{objection.rule}",
         severity=objection.severity,
-        placement=objection.placement,
-        field=objection.field,
-        index=objection.index,
+        placement=meant.placement,
+        field=meant.field,
+        index=meant.index,
         span=(start, start + len(objection.quote)) if start >= 0 else None,
         quote=objection.quote if start >= 0 else text,
         message=objection.message,

@@ -1,12 +1,26 @@
 """What a campaign is about, as every agent is told it."""
 
+import unicodedata
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints
 
 from tools.lint import ProductFacts
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+def _printable(text: str) -> str:
+    """Refuse what no platform prints: control characters, bidi overrides and lone surrogates."""
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI:
+            raise ValueError(f"must not hold the invisible character U+{ord(character):04X}")
+    return text
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+]
 
 
 class Evidence(BaseModel):

@@ -5,6 +5,7 @@ chat and Studio can show it. An answer may come in that shape or in Agent Inbox'
 """
 
 import copy as copying
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -26,6 +27,9 @@ _QUESTIONS: dict[Gate, str] = {
     "copy": "Read every text and its findings. Approved copy is translated and set on the pictures.",
     "creatives": "Look at every picture and translation. What you approve is packed for upload.",
 }
+
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,3}")
 
 
 class EditRefused(ValueError):
@@ -149,7 +153,7 @@ def _set(gate: Gate, content: JSON, pointer: str, value: object) -> None:
 def _child(parent: Any, part: str, pointer: str) -> Any:
     if isinstance(parent, list):
         lines = cast("Sequence[Any]", parent)
-        if part.isdecimal() and int(part) < len(lines):
+        if _INDEX.fullmatch(part) and int(part) < len(lines):
             return lines[int(part)]
     if isinstance(parent, dict) and part in parent:
         return cast("JSON", parent)[part]

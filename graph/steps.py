@@ -5,7 +5,7 @@ model call is a checkpointed unit of its own: a step makes one, or makes several
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -136,9 +136,8 @@ class Steps:
             feedback=state["feedback"],
             comment=state["comment"],
         )
-        written = {made.placement: _slots(made) for made in answer.output.placements}
         return {
-            "copy": {name: written.get(name, state["previous"].get(name, {})) for name in state["placements"]},
+            "copy": complete(state["placements"], answer.output.placements),
             "costs": [entry("write_copy", answer)],
         }
 
@@ -153,7 +152,7 @@ class Steps:
             )
             found += judged["findings"] + screened
             costs.append(judged["cost"])
-        return _moderated("copy", found, state, edited=_was_edited(state), costs=costs)
+        return moderated("copy", found, state, edited=was_edited("copy", state), costs=costs)
 
     async def gate_copy(self, state: CampaignState) -> Update:
         """Wait until a person has decided on the copy."""
@@ -165,6 +164,7 @@ class Steps:
         previous = state["previous"] or {"copy": {}, "back_translation": {}}
         blamed = {finding["placement"] for finding in state["feedback"]} or set(state["copy"])
         silent = _wordless(order.placements)
+        asked = [placement for placement in state["copy"] if placement in blamed - silent.keys()]
         answer = await translator.translate(
             self._model,
             order.product,
@@ -172,13 +172,17 @@ class Steps:
             source=language_of(order.source_language),
             target=language_of(name),
             copy=state["copy"],
-            placements=[_spoken(placement) for placement in state["copy"] if placement in blamed - silent.keys()],
+            placements=[_spoken(placement) for placement in asked],
             feedback=state["feedback"],
             comment=state["comment"],
         )
         made = answer.output.placements
-        copy = {**silent, **previous["copy"], **{one.placement: _slots(one) for one in made}}
-        back = {one.placement: {s.slot: s.back_translations for s in one.slots} for one in made}
+        copy = {**silent, **previous["copy"], **complete(asked, made)}
+        back = {
+            one.placement: {s.slot: s.back_translations for s in one.slots}
+            for one in made
+            if one.placement in asked
+        }
         return {
             "translations": {name: {"copy": copy, "back_translation": {**previous["back_translation"], **back}}},
             "costs": [entry("translate", answer, language=name)],
@@ -186,7 +190,7 @@ class Steps:
 
     async def moderate_translations(self, state: CampaignState) -> Update:
         """Judge every translation that nobody has judged yet, all languages side by side."""
-        changed = [name for name in state["order"]["languages"] if _unjudged(state, name)]
+        changed = [name for name in state["order"]["languages"] if unjudged(state, name)]
         updates = await asyncio.gather(*(self._moderate_language(state, name) for name in changed))
         return {
             "verdicts": {k: v for update in updates for k, v in update["verdicts"].items()},
@@ -278,7 +282,7 @@ class Steps:
             )
             found += judged["findings"] + screened
             costs.append(judged["cost"])
-        return _moderated(name, found, state, edited=_was_edited(state), costs=costs)
+        return moderated(name, found, state, edited=was_edited("creatives", state), costs=costs)
 
     async def _judge_texts(
         self, order: JSON, language: str, copy: dict[str, JSON], source: dict[str, JSON] | None
@@ -353,9 +357,10 @@ def _blocks(findings: Sequence[Mapping[str, Any]]) -> bool:
     return any(finding["severity"] == "block" for finding in findings)
 
 
-def _moderated(
+def moderated(
     what: str, findings: list[JSON], state: CampaignState, *, edited: bool, costs: list[JSON]
 ) -> CampaignState:
+    """The verdict on `what`: back to the writer while rounds are left, unless a person wrote it."""
     rounds = state.get("rounds", {}).get(what, 0)
     decision = "pass"
     if _blocks(findings):
@@ -368,13 +373,26 @@ def _judged(what: str, state: CampaignState) -> object:
     return state["copy"] if what == "copy" else state["translations"][what]["copy"]
 
 
-def _unjudged(state: CampaignState, language: str) -> bool:
-    return state.get("verdicts", {}).get(language, {}).get("of") != fingerprint(_judged(language, state))
+def unjudged(state: CampaignState, language: str) -> bool:
+    """Whether a translation must be judged: it is new, it was changed, or it was sent back."""
+    verdict = state.get("verdicts", {}).get(language, {})
+    return verdict.get("decision") == "revise" or verdict.get("of") != fingerprint(_judged(language, state))
 
 
-def _was_edited(state: CampaignState) -> bool:
+def was_edited(gate: Gate, state: CampaignState) -> bool:
+    """Whether what is judged now is what a person wrote at `gate`."""
     decisions = state.get("decisions", [])
-    return bool(decisions) and decisions[-1]["type"] == "edit"
+    return bool(decisions) and (decisions[-1]["type"], decisions[-1]["gate"]) == ("edit", gate)
+
+
+def complete(
+    asked: Iterable[str], made: Sequence[copywriter.PlacementCopy] | Sequence[translator.TranslatedPlacement]
+) -> dict[str, JSON]:
+    """What was asked for, by placement, whatever else came; raises `ModelGarbled` when one is missing."""
+    written = {one.placement: _slots(one) for one in made}
+    if missing := [name for name in asked if name not in written]:
+        raise ModelGarbled(f"The model left out {', '.join(missing)}.")
+    return {name: written[name] for name in asked}
 
 
 def _apply(gate: Gate, state: CampaignState, edited: JSON) -> CampaignState:

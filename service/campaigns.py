@@ -107,6 +107,9 @@ async def decide(
     _is_open(campaign, request)
     if request.type == "edit":
         await _check_edit(fanfare, campaign, request)
+    if request.type == "respond" and request.gate == "creatives" and not campaign.order["languages"]:
+        detail = "Nothing here is written anew from a comment: there are no translations. Approve or reject."
+        raise invalid(detail, [{"loc": ["type"], "msg": detail}])
     decision = Decision(
         type=request.type, revision=request.revision, edits=request.edits, message=request.comment, by=by
     )
@@ -127,7 +130,8 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
         {"status": "cancelled", "revision": None, "decision": None},
         where=("queued", "running", *AWAITING.values()),
     ):
-        raise conflict("already-ended", f"The campaign is {_said(campaign)}; there is nothing to cancel.")
+        now_is = await get(fanfare, campaign.id)
+        raise conflict("already-ended", f"The campaign is {_said(now_is)}; there is nothing to cancel.")
     await fanfare.runs.cancel(campaign.id)
     return await get(fanfare, campaign.id)
 
@@ -135,7 +139,8 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
 async def retry(fanfare: Fanfare, campaign: Campaign) -> Campaign:
     """Let a failed campaign go on from its last checkpoint; raises a 409 problem when it has not failed."""
     if not await fanfare.records.change(campaign.id, {"status": "queued", "error": None}, where=("failed",)):
-        raise conflict("not-failed", f"The campaign is {_said(campaign)}; only a failed one can be retried.")
+        now_is = await get(fanfare, campaign.id)
+        raise conflict("not-failed", f"The campaign is {_said(now_is)}; only a failed one can be retried.")
     fanfare.runs.go(campaign.id)
     return await get(fanfare, campaign.id)
 

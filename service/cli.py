@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import signal
 import sys
 import time
 import zipfile
@@ -19,11 +20,12 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from agents import offline
 from service import doctor as examination
-from service.client import Client, Refused, connect
+from service.client import Client, Refused, Unavailable, connect
 from service.embedded import DataFolderInUse
 from service.progress import Progress
 from service.server import NotLoopback, log_to_stderr, require_loopback
@@ -75,6 +77,7 @@ _STATUS_EXITS = {
     "awaiting_copy_approval": Exit.WAITING,
     "awaiting_creative_approval": Exit.WAITING,
 }
+_MARKS = {"ok": "[green]✓", "note": "[yellow]·", "bad": "[red]✗"}
 _MOVING = ("queued", "running")
 _GATES = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
 
@@ -144,7 +147,7 @@ def list_campaigns(
         _print(as_json, page, _table(page["items"]))
         return Exit.DONE
 
-    _go(work, server, "fanfare list")
+    _go(work, server, "fanfare list", recover=False)
 
 
 @app.command(epilog="Example: fanfare show 0199a1b2-… --json")
@@ -159,7 +162,7 @@ def show(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
             _show_content(content)
         return Exit.DONE
 
-    _go(work, server, "fanfare show")
+    _go(work, server, "fanfare show", recover=False)
 
 
 @app.command(epilog="Example: fanfare approve 0199a1b2-… --comment 'Good to go'")
@@ -222,7 +225,7 @@ def export(
         _print(as_json, paths, _where(paths))
         return Exit.DONE
 
-    _go(work, server, "fanfare export")
+    _go(work, server, "fanfare export", recover=False)
 
 
 @app.command(epilog="Example: fanfare doctor --json")
@@ -234,11 +237,7 @@ def doctor(as_json: Json = False) -> None:
     else:
         table = Table("", "What", "Finding", box=None)
         for finding in findings:
-            table.add_row(
-                {"ok": "[green]✓", "note": "[yellow]·", "bad": "[red]✗"}[finding.level],
-                finding.what,
-                finding.says,
-            )
+            table.add_row(_MARKS[finding.level], finding.what, escape(finding.says))
         out.print(table)
     raise typer.Exit(Exit.UNAVAILABLE if any(finding.level == "bad" for finding in findings) else Exit.DONE)
 
@@ -261,16 +260,22 @@ def rehearsal(
     uvicorn.run(model, host="127.0.0.1", port=port, log_level="warning")
 
 
-def _go(work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, command: str) -> None:
+def _go(
+    work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, command: str, *, recover: bool = True
+) -> None:
     settings = _settings()
     log_to_stderr("warning")
 
     async def connected() -> int:
-        async with connect(settings, server, command=command) as client:
+        if this := asyncio.current_task():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+        async with connect(settings, server, command=command, recover=recover) as client:
             return await work(client)
 
     try:
         code = asyncio.run(connected())
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
     except Refused as error:
         wrong_input = error.status in (413, 415, 422)
         _stop(Exit.INPUT if wrong_input else Exit.REFUSED, str(error))
@@ -278,6 +283,8 @@ def _go(work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, 
         _stop(Exit.UNAVAILABLE, str(error))
     except httpx2.TransportError as error:
         _stop(Exit.UNAVAILABLE, f"The service at {server} cannot be reached ({type(error).__name__}).")
+    except (Unavailable, OSError) as error:
+        _stop(Exit.UNAVAILABLE, f"{error} Run `fanfare doctor` to see what is missing.")
     raise typer.Exit(code)
 
 
@@ -292,7 +299,7 @@ def _settings() -> Settings:
 
 
 def _stop(code: Exit, message: str) -> NoReturn:
-    err.print(f"[red]{message}[/red]", highlight=False, markup=True)
+    err.print(f"[red]{escape(message)}[/red]", highlight=False)
     raise typer.Exit(code)
 
 
@@ -448,9 +455,9 @@ def _print(as_json: bool, data: Any, told: Any) -> None:
 
 def _told(campaign: dict[str, Any]) -> str:
     status = campaign["status"].replace("_", " ")
-    lines = [f"[bold]{campaign['product']['name']}[/bold]  {campaign['id']}  {status}"]
+    lines = [f"[bold]{escape(campaign['product']['name'])}[/bold]  {campaign['id']}  {status}"]
     if campaign["error"]:
-        lines.append(f"[red]{campaign['error']['detail']}[/red] Then: fanfare retry {campaign['id']}")
+        lines.append(f"[red]{escape(campaign['error']['detail'])}[/red] Then: fanfare retry {campaign['id']}")
     return "\n".join(lines)
 
 
@@ -471,7 +478,7 @@ def _table(campaigns: list[dict[str, Any]]) -> Table | str:
         table.add_column(name)
     for one in campaigns:
         table.add_row(
-            one["id"], one["product"]["name"], one["status"].replace("_", " "), " ".join(one["languages"]),
+            one["id"], escape(one["product"]["name"]), one["status"].replace("_", " "), " ".join(one["languages"]),
             f"${one['cost']['usd']}", one["created_at"][:16].replace("T", " "),
         )  # fmt: skip
     return table
@@ -483,10 +490,10 @@ def _show_content(content: dict[str, Any]) -> None:
             continue
         table = Table("Placement", "Slot", "Text", title=language, title_justify="left", show_lines=True)
         for number, line in enumerate(copy["headlines"], 1):
-            table.add_row("campaign", f"headline {number}", line)
+            table.add_row("campaign", f"headline {number}", escape(line))
         for placement, slots in copy["placements"].items():
             for slot, lines in slots.items():
-                table.add_row(placement, slot, "\n".join(lines))
+                table.add_row(placement, slot, escape("\n".join(lines)))
         out.print(table)
 
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
+from graph.checkpoints import CheckpointStoreError
 from service.app import create_app
+from service.embedded import EmbeddedServerFailed
 from service.server import serving
 from service.settings import Settings
 from service.wiring import open_fanfare
@@ -23,6 +27,13 @@ class Refused(Exception):
         super().__init__(problem.get("detail", "The service refused."))
         self.problem = problem
         self.status = int(problem.get("status", 500))
+
+
+class Unavailable(Exception):
+    """A store that the settings name cannot be opened; the message says which."""
+
+
+_MISSING = (CheckpointStoreError, EmbeddedServerFailed, RedisError, SQLAlchemyError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -73,11 +84,20 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connect(settings: Settings, server: str | None, *, command: str) -> AsyncGenerator[Client]:
-    """A client of `server`, or of a service that this process runs on its own data folder."""
+async def connect(
+    settings: Settings, server: str | None, *, command: str, recover: bool = True
+) -> AsyncGenerator[Client]:
+    """A client of `server`, or of a service that this process runs on its own data folder.
+
+    With `recover` that service goes on with unfinished campaigns as well.
+    """
     async with contextlib.AsyncExitStack() as stack:
         if server is None:
-            fanfare = await stack.enter_async_context(open_fanfare(settings, command=command))
+            opening = open_fanfare(settings, command=command, recover=recover)
+            try:
+                fanfare = await stack.enter_async_context(opening)
+            except _MISSING as error:
+                raise Unavailable(str(error)) from error
             app = create_app(lambda: contextlib.nullcontext(fanfare))
             server = await stack.enter_async_context(serving(app))
         http = httpx2.AsyncClient(base_url=server, timeout=_TIMEOUT, trust_env=False)

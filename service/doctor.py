@@ -9,9 +9,12 @@ from typing import Any, Literal
 import httpx2
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from graph.checkpoints import CheckpointStoreError, RedisSaver
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
+from service.records import Records
 from service.settings import Settings
 
 _SECONDS = 5.0
@@ -42,7 +45,7 @@ async def examine(settings: Settings) -> list[Examined]:
         found += await _redis(settings, embedded=False)
     except OSError as error:
         found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
-    found.append(Examined("Database", "ok", settings.database_url or "SQLite in the data folder"))
+    found.append(await _database(settings))
     found.append(await _model(settings))
     found.append(await _tracing(settings))
     return found
@@ -55,7 +58,7 @@ async def _redis(settings: Settings, *, embedded: bool) -> list[Examined]:
         async with _redis_url(settings) as url, Redis.from_url(url, socket_timeout=_SECONDS) as client:
             version = (await client.info("server"))["redis_version"]
             warnings = await RedisSaver(client).check()
-    except (CheckpointStoreError, RedisError, OSError, EmbeddedServerFailed) as error:
+    except (CheckpointStoreError, RedisError, OSError, ValueError, EmbeddedServerFailed) as error:
         return [Examined("Redis", "bad", f"{error}; check FANFARE_REDIS_URL")]
     name = settings.redis_url or "private server in the data folder"
     notes = [Examined("Redis", "note", warning) for warning in warnings]
@@ -69,6 +72,17 @@ async def _redis_url(settings: Settings) -> AsyncGenerator[str]:
         return
     async with private_server(settings.data_dir / "redis") as url:
         yield url
+
+
+async def _database(settings: Settings) -> Examined:
+    if settings.database_url is None:
+        return Examined("Database", "ok", "SQLite in the data folder")
+    try:
+        async with Records.open(settings.database_url) as records, records.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError, ImportError) as error:
+        return Examined("Database", "bad", f"{error}; check FANFARE_DATABASE_URL")
+    return Examined("Database", "ok", "the one that FANFARE_DATABASE_URL names")
 
 
 async def _model(settings: Settings) -> Examined:

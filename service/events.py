@@ -2,11 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+log = structlog.get_logger()
 
 _APPEND = """
 local n = redis.call('INCR', KEYS[2])
@@ -40,18 +44,29 @@ class Events:
         self._append = redis.register_script(_APPEND)
 
     async def publish(self, campaign_id: str, kind: str, data: dict[str, Any]) -> None:
-        """Add an event; returns when the server has it."""
+        """Add an event. One that the server does not take is logged and lost: the record is the truth."""
         stream, counter = self._keys(campaign_id)
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        await self._append(keys=[stream, counter], args=[_KEEP, kind, body])
+        try:
+            await self._append(keys=[stream, counter], args=[_KEEP, kind, body])
+        except RedisError as error:
+            log.warning("event_lost", campaign=campaign_id, event_type=kind, error=str(error))
 
-    async def follow(self, campaign_id: str, *, after: int = 0) -> AsyncIterator[Event]:
-        """Events later than `after` as they come, until the campaign's last."""
+    async def follow(
+        self, campaign_id: str, *, after: int = 0, final: Callable[[], Awaitable[Event | None]] | None = None
+    ) -> AsyncIterator[Event]:
+        """Events later than `after` as they come, until the campaign's last.
+
+        `final` is asked when nothing has come for a while: its event ends a stream whose last one was lost.
+        """
         stream, _ = self._keys(campaign_id)
         while True:
             answer: Any = await self._redis.xread(
                 {stream: f"{after}-0"}, count=200, block=int(_WAIT_SECONDS * 1000)
             )
+            if not answer and final and (last := await final()):
+                yield replace(last, id=after + 1)
+                return
             for event in _decode(answer):
                 after = event.id
                 yield event

@@ -12,6 +12,7 @@ from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import Command
+from sqlalchemy.exc import SQLAlchemyError
 
 from graph.content import revision
 from graph.costs import total
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 _TELL_EVERY_SECONDS = 0.25
+_SWEEP_SECONDS = 5.0
 _GATES: dict[str, Gate] = {"gate_copy": "copy", "gate_creatives": "creatives"}
 _UNTOLD = frozenset({*_GATES, "assign", "assemble", "judge", "screen"})
 """Steps that wait, and calls inside a step: nobody needs to hear of them."""
@@ -68,11 +70,23 @@ class Runs:
         self._tasks[campaign_id] = task
         task.add_done_callback(lambda done: self._forget(campaign_id, done))
 
+    async def sweep(self) -> None:
+        """Take up every campaign that should run and has no task: a store was away when it was started."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                for campaign_id in await self._records.unfinished():
+                    if campaign_id not in self._tasks:
+                        self.go(campaign_id)
+            except SQLAlchemyError as error:
+                log.warning("sweep_failed", error=str(error))
+
     async def cancel(self, campaign_id: str) -> None:
         """Stop the campaign's run, if one is under way here, and wait until it has stopped."""
-        if task := self._tasks.get(campaign_id):
+        while task := self._tasks.get(campaign_id):
             task.cancel()
             await asyncio.wait([task])
+            self._forget(campaign_id, task)
         await self._tell_status(campaign_id, "cancelled", final=True)
         if campaign := await self._records.get(campaign_id):
             self._tracer.ended(campaign, "cancelled")
@@ -105,19 +119,18 @@ class Runs:
 
     async def _after(self, before: asyncio.Task[None] | None, campaign_id: str) -> None:
         if before is not None:
-            await asyncio.wait([before])
+            await _ended(before)
         async with self._places:
             if not self._stopping:
                 await self._run(campaign_id)
 
     async def _run(self, campaign_id: str) -> None:
-        if not await self._records.change(
+        taken = await self._records.change(
             campaign_id, {"status": "running", "error": None}, where=("queued", "running")
-        ):
-            return
-        campaign = await self._records.get(campaign_id)
+        )
+        campaign = await self._records.get(campaign_id) if taken else None
         if campaign is None:
-            raise LookupError(campaign_id)
+            return
         follower = _Follower(campaign, self._records, self._events)
         await self._tell_status(campaign_id, "running")
         try:
@@ -210,8 +223,12 @@ class _Follower:
         self._told = 0.0
 
     def begin(self, state: CampaignState) -> None:
-        """Take up the costs of earlier runs."""
+        """Take up what earlier runs have done and cost."""
         self._costs = list(state.get("costs", []))
+        done = {name for name in ("brief", "study", "package") if state.get(name)}
+        for step, channel in _FANNED_INTO.items():
+            done |= _units(step, {channel: state.get(channel, {})})
+        self._done = done
 
     async def see(self, told: dict[str, Any]) -> None:
         """A task has begun, or has ended."""
@@ -252,6 +269,16 @@ class _Follower:
             raise BudgetSpent(spent, budget)
 
 
+async def _ended(before: asyncio.Task[None]) -> None:
+    """Wait for an earlier run of the same campaign; cancelled meanwhile, cancel that one too."""
+    try:
+        await asyncio.wait([before])
+    except asyncio.CancelledError:
+        before.cancel()
+        await asyncio.wait([before])
+        raise
+
+
 def _config(campaign_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": campaign_id}}
 
@@ -264,15 +291,14 @@ def _expected(order: dict[str, Any]) -> int:
 
 def _units(step: str, result: dict[str, Any]) -> set[str]:
     """What a finished step has brought the campaign nearer to its end by, each unit named once."""
-    fanned = {"write_copy": "copy", "translate": "translations", "render": "creatives"}
-    if channel := fanned.get(step):
+    if channel := _FANNED_INTO.get(step):
         return {f"{step} {key}" for key in result.get(channel, {})}
     return {step}
 
 
 def _detail(step: str, unit: Any) -> dict[str, Any]:
     """Which part of a fan-out has begun."""
-    return {key: unit[key] for key in ("language", "placements") if key in unit} if step in _FANNED else {}
+    return {key: unit[key] for key in ("language", "placements") if key in unit} if step in _FANNED_INTO else {}
 
 
-_FANNED = frozenset({"write_copy", "translate", "render"})
+_FANNED_INTO = {"write_copy": "copy", "translate": "translations", "render": "creatives"}

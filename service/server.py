@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -35,8 +36,18 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     require_loopback(host)
     log_to_stderr(settings.log_level)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    app = create_app(lambda: open_fanfare(settings, command="fanfare serve", url=url))
-    uvicorn.run(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=5)
+    asyncio.run(_serve(settings, host, port, url))
+
+
+async def _serve(settings: Settings, host: str, port: int, url: str) -> None:
+    # Opened before uvicorn starts, which would swallow what goes wrong here.
+    async with open_fanfare(settings, command="fanfare serve", url=url) as fanfare:
+        app = create_app(lambda: contextlib.nullcontext(fanfare))
+        config = uvicorn.Config(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=5)
+        server = _Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+        await server.serve()
 
 
 def require_loopback(host: str) -> None:

@@ -47,9 +47,9 @@ class Fanfare:
 
 @contextlib.asynccontextmanager
 async def open_fanfare(
-    settings: Settings, *, command: str = "fanfare", url: str | None = None
+    settings: Settings, *, command: str = "fanfare", url: str | None = None, recover: bool = True
 ) -> AsyncGenerator[Fanfare]:
-    """Open every store, go on with unfinished campaigns, and drain and close at the end.
+    """Open every store, go on with unfinished campaigns if asked to, and drain and close at the end.
 
     Raises `DataFolderInUse` while another process has the data folder.
     """
@@ -70,7 +70,9 @@ async def open_fanfare(
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
         runs = Runs(graph, records, events, tracer, limit=settings.max_running)
-        await runs.recover()
+        if recover:
+            await runs.recover()
+            stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
         _calm_the_collector()
         try:
             yield Fanfare(settings, assets, records, events, runs, ports, saver, redis)
@@ -107,6 +109,11 @@ async def open_model(settings: Settings) -> AsyncGenerator[Model]:
 def model_languages(settings: Settings) -> frozenset[str] | None:
     """The languages that the configured model can write, or None when it is not limited."""
     return offline.LANGUAGES if settings.provider == "rehearsal" else None
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _database_url(settings: Settings) -> str:

@@ -3,7 +3,15 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from agents.product import Product
 from graph.approval import DecisionType
@@ -12,6 +20,14 @@ from service.records import Campaign, Status
 from tools.languages import UnknownLanguage, language
 from tools.placements import DEFAULT_PLACEMENTS, UnknownPlacement, placement
 
+
+def _encodable(text: str) -> str:
+    """Refuse lone surrogates: they can be neither stored nor sent."""
+    text.encode()
+    return text
+
+
+Encodable = Annotated[str, AfterValidator(_encodable)]
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
 
@@ -175,7 +191,7 @@ class DecisionRequest(BaseModel):
     revision: str = Field(min_length=1, max_length=64, description="As the approval shows it.")
     type: DecisionType
     comment: str | None = Field(default=None, max_length=4000, description="Kept for the team, never published.")
-    edits: dict[str, str | list[str]] = Field(
+    edits: dict[Encodable, Encodable | list[Encodable]] = Field(
         default_factory=dict, max_length=500, description="JSON pointers into the content, and the new texts."
     )
 

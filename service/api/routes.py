@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from service.api.models import (
     ProblemBody,
     Readiness,
 )  # fmt: skip
+from service.events import Event
 from service.health import readiness
 from service.problems import Problem, invalid, not_found
 from service.records import Campaign, Status
@@ -33,6 +35,8 @@ from tools.languages import LANGUAGES
 from tools.placements import PLACEMENTS
 
 router = APIRouter(prefix="/v1")
+_EVENT_ID = re.compile(r"[0-9]{1,15}")
+_CURSOR = re.compile(r"[0-9A-Za-z:.-]{1,40}")
 health = APIRouter()
 
 
@@ -119,8 +123,13 @@ async def follow_events(
     campaign: Found, fanfare: App, last_event_id: Annotated[str | None, Header()] = None
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens, as it happens; `Last-Event-ID` replays what was missed."""
-    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    async for event in fanfare.events.follow(campaign.id, after=after):
+    after = int(last_event_id) if last_event_id and _EVENT_ID.fullmatch(last_event_id) else 0
+
+    async def final() -> Event | None:
+        now_is = await campaigns.get(fanfare, campaign.id)
+        return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
+
+    async for event in fanfare.events.follow(campaign.id, after=after, final=final):
         yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
 
 
@@ -288,7 +297,10 @@ def _encode_cursor(last: Campaign) -> str:
 def _decode_cursor(cursor: str) -> tuple[str, str]:
     try:
         created_at, campaign_id = json.loads(base64.urlsafe_b64decode(cursor))
-        return str(created_at), str(campaign_id)
+        whole = all(_CURSOR.fullmatch(part) for part in (created_at, campaign_id))
     except (ValueError, TypeError, binascii.Error):
+        whole, created_at, campaign_id = False, "", ""
+    if not whole:
         detail = "The cursor is not one of ours; start again without it."
-        raise invalid(detail, [{"loc": ["query", "cursor"], "msg": detail}]) from None
+        raise invalid(detail, [{"loc": ["query", "cursor"], "msg": detail}])
+    return created_at, campaign_id

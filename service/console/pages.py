@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from service import campaigns
 from service.api.deps import App
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest
-from service.problems import Problem
+from service.problems import Problem, invalid
 from service.records import Campaign
 from service.wiring import Fanfare, model_languages
 from tools.languages import LANGUAGES
@@ -31,10 +31,11 @@ _SECURITY = {
     "Cache-Control": "no-store",
 }
 _PAGE = 50
+_INDEX_DIGITS = 5
 
 
 @router.get("/")
-async def index(request: Request, fanfare: App, q: str = "") -> Response:
+async def index(request: Request, fanfare: App, q: Annotated[str, Query(max_length=200)] = "") -> Response:
     """The newest campaigns."""
     rows = await fanfare.records.page(campaigns.TENANT, status=None, query=q, after=None, limit=_PAGE)
     return _page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
@@ -78,7 +79,7 @@ async def decide(request: Request, campaign_id: str, fanfare: App) -> Response:
             await _act(fanfare, campaign, form)
         except Problem as problem:
             now_is = await campaigns.get(fanfare, campaign_id)
-            return await _show(request, fanfare, now_is, problem)
+            return await _show(request, fanfare, now_is, problem, _typed_texts(form))
     return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
 
 
@@ -89,7 +90,11 @@ async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
         case "retry":
             await campaigns.retry(fanfare, campaign)
         case action:
-            edits = await _edits(fanfare, campaign, form) if action == "edit" else {}
+            edits = await _edits(fanfare, campaign, form) if action in ("edit", "approve") else {}
+            if action == "edit" and not edits:
+                detail = "No text was changed. Change one and save your edits, or approve."
+                raise invalid(detail, [{"loc": ["edits"], "msg": detail}])
+            action = "edit" if edits else action  # approving a page with changed texts means those texts
             decision = {
                 "gate": form.get("gate"),
                 "revision": form.get("revision"),
@@ -106,21 +111,30 @@ async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
 
 async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, str]:
     shown = (await campaigns.approval(fanfare, campaign))["content"]
-    typed = {key: str(value).replace("\r\n", "\n") for key, value in form.items() if key.startswith("/")}
-    return {key: value for key, value in typed.items() if value != _at(shown, key)}
+    return {key: value for key, value in _typed_texts(form).items() if value != _at(shown, key)}
+
+
+def _typed_texts(form: FormData) -> dict[str, str]:
+    return {key: str(value).replace("\r\n", "\n") for key, value in form.items() if key.startswith("/")}
 
 
 def _at(content: Any, pointer: str) -> object:
     for part in pointer.split("/")[1:]:
         if isinstance(content, Mapping):
             content = cast("Mapping[str, Any]", content).get(part)
-        elif isinstance(content, list) and part.isdecimal():
+        elif isinstance(content, list) and part.isdecimal() and len(part) < _INDEX_DIGITS:
             lines = cast("Sequence[Any]", content)
             content = lines[int(part)] if int(part) < len(lines) else None
     return cast("object", content)
 
 
-async def _show(request: Request, fanfare: Fanfare, campaign: Campaign, problem: Problem | None) -> Response:
+async def _show(
+    request: Request,
+    fanfare: Fanfare,
+    campaign: Campaign,
+    problem: Problem | None,
+    typed: Mapping[str, str] | None = None,
+) -> Response:
     return _page(
         request,
         "campaign.html",
@@ -132,6 +146,7 @@ async def _show(request: Request, fanfare: Fanfare, campaign: Campaign, problem:
         content=await campaigns.content_of(fanfare, campaign),
         gate=campaigns.gate_of(campaign),
         final=campaign.ended,
+        typed=typed or {},
     )
 
 

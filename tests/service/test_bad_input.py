@@ -1,5 +1,6 @@
 """What strangers send. Each gets a problem with a sentence, and leaves nothing behind."""
 
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "source language again": ({"languages": ["en"]}, "en"),
     "unknown field": ({"colour": "red"}, "colour"),
     "unknown field of the product": (product(price="9"), "price"),
+    "name with a bidi override": (product(name="A\u202eb"), "U+202E"),
+    "name with an escape": (product(name="A\x1b[31mb"), "U+001B"),
     "tone of 81 characters": ({"tone": "t" * 81}, "tone"),
     "budget of nothing": ({"budget_usd": "0"}, "budget_usd"),
     "unknown approval": ({"approval": "maybe"}, "approval"),
@@ -119,6 +122,27 @@ async def test_what_is_not_there_is_a_problem_too(service: Service, path: str) -
     answer = await service.http.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("sent", ['["\\ud800", "x"]', "[1, 2]", '["a"]', "{}"])
+async def test_a_cursor_of_somebody_elses_is_refused(service: Service, sent: str) -> None:
+    cursor = base64.urlsafe_b64encode(sent.encode()).decode()
+    answer = await service.http.get("/v1/campaigns", params={"cursor": cursor})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "edits",
+    ['{"/copy/headlines/0": "\\ud800"}', '{"/copy/\\ud800": "x"}', f'{{"/copy/headlines/{"1" * 5000}": "x"}}'],
+)
+async def test_an_odd_edit_is_refused(service: Service, edits: str) -> None:
+    campaign = await service.create(languages=[])
+    waiting = await service.still(campaign["id"])
+    body = f'{{"gate": "copy", "type": "edit", "revision": "{waiting["revision"]}", "edits": {edits}}}'
+    answer = await service.http.post(
+        f"/v1/campaigns/{campaign['id']}/decisions", content=body, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 422, answer.text
 
 
 async def test_an_idempotency_key_answers_the_same_campaign(service: Service) -> None:

@@ -101,8 +101,8 @@ async def _until(service: Service, campaign_id: str, step: str) -> None:
 
 
 async def _answered(calls: httpx2.AsyncClient) -> collections.Counter[str]:
-    told: dict[str, list[dict[str, Any]]] = (await calls.get("/rehearsal/calls")).json()
-    return collections.Counter(entry["key"] for entry in told["calls"] if entry["status"] == 200)
+    told: list[dict[str, Any]] = (await calls.get("/rehearsal/calls")).json()
+    return collections.Counter(entry["key"] for entry in told if entry["status"] == 200)
 
 
 async def _to_its_end(service: Service, campaign_id: str) -> dict[str, Any]:

@@ -99,3 +99,18 @@ async def test_lists_find_by_name_and_missing_pages_say_so(service: Service) -> 
     assert "No campaign" in (await service.http.get("/", params={"q": "_"})).text
     missing = await service.http.get("/campaigns/nobody")
     assert (missing.status_code, "<html" in missing.text) == (404, True)
+
+
+async def test_approving_changed_texts_means_those_texts_and_a_refusal_keeps_them(service: Service) -> None:
+    campaign = await service.create(languages=[], placements=["x_post"])
+    await service.still(campaign["id"])
+    path = f"/campaigns/{campaign['id']}"
+    fields = _fields((await service.http.get(path)).text)
+    refused = {**fields, "/copy/placements/x_post/body/0": "x" * 281, "action": "approve"}
+    answer = await service.http.post(path, data=refused)
+    assert answer.status_code == 422
+    assert "x" * 281 in answer.text, "what was typed is not lost"
+    taken = {**fields, "/copy/headlines/0": "Silence, folded flat", "action": "approve"}
+    assert (await service.http.post(path, data=taken)).status_code == 303
+    await service.still(campaign["id"])
+    assert (await service.content(campaign["id"]))["copy"]["headlines"][0] == "Silence, folded flat"

@@ -148,8 +148,12 @@ async def test_readiness_names_what_is_missing(service: Service) -> None:
     assert answer.json()["checks"]["database"] == "ok"
     reading = await service.http.get("/v1/campaigns")
     assert reading.status_code == 200
-    creating = await service.post({**_asked(), "approval": "none"})
-    assert (creating.status_code, creating.json()["code"]) == (503, "unavailable")
+    created = await service.post({**_asked(), "approval": "none"})
+    assert created.status_code == 202, "the record is the truth, and it can be written"
+    stopped = await service.still(created.json()["id"])
+    assert (stopped["status"], stopped["error"]["code"]) == ("failed", "checkpoint-store")
+    content = await service.http.get(f"/v1/campaigns/{stopped['id']}/content")
+    assert (content.status_code, content.json()["code"]) == (503, "unavailable")
 
 
 def _asked() -> dict[str, Any]:
