@@ -127,6 +127,8 @@ def serve(
         _stop(Exit.INPUT, str(error))
     except DataFolderInUse as error:
         _stop(Exit.UNAVAILABLE, str(error))
+    except OSError as error:
+        _stop(Exit.UNAVAILABLE, f"Port {port} on {host} is not to be had: {error.strerror}. Try --port.")
 
 
 @app.command("list", epilog="Example: fanfare list --status completed --json")

@@ -32,22 +32,27 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Serve until a signal comes, then drain. Raises `NotLoopback` for any other address."""
+    """Serve until a signal comes, then drain.
+
+    Raises `NotLoopback` for an address that others reach, OSError for a port that is taken.
+    """
     require_loopback(host)
     log_to_stderr(settings.log_level)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    asyncio.run(_serve(settings, host, port, url))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listener:
+        asyncio.run(_serve(settings, listener, url))
 
 
-async def _serve(settings: Settings, host: str, port: int, url: str) -> None:
+async def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
     # Opened before uvicorn starts, which would swallow what goes wrong here.
     async with open_fanfare(settings, command="fanfare serve", url=url) as fanfare:
         app = create_app(lambda: contextlib.nullcontext(fanfare))
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=5)
+        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5)
         server = _Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
-        await server.serve()
+        await server.serve(sockets=[listener])
 
 
 def require_loopback(host: str) -> None:

@@ -119,6 +119,9 @@ def process(*arguments: str, url: str, **environment: str) -> Generator[subproce
         _wait_for(url, started, log)
         yield started
     finally:
+        started.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            started.wait(20)
         started.kill()
         started.wait()
         log.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,13 @@ def test_serving_to_others_needs_a_login(data_dir: Path) -> None:
     assert told.returncode == 2
     assert "127.0.0.1" in told.stderr
     assert "Review pages" not in told.stderr
+
+
+def test_a_taken_port_is_told(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = fanfare(data_dir, "serve", "--port", str(taken.getsockname()[1]))
+    assert told.returncode == 6
+    assert "--port" in told.stderr
 
 
 @pytest.mark.parametrize(
