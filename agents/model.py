@@ -126,7 +126,7 @@ class ChatModel:
         return Answer(_parsed(result, output), _usage(raw), prompt.fingerprint)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """See `Model.screen`; a server without a moderation endpoint has no objection to make."""
+        """See `Model.screen`; without a moderation client nothing is screened."""
         if self._moderation is None or not texts:
             return []
         try:

@@ -8,7 +8,7 @@ from graph.state import CampaignInput, CampaignState
 from graph.steps import RETRY, Ports, Steps
 
 STEP_SECONDS = 180.0
-"""No attempt at a step takes longer; gates take none, because a waiting graph does not run."""
+"""No attempt at a step takes longer. A gate only asks: while a person thinks, no step runs."""
 
 
 def build_campaign(ports: Ports) -> StateGraph[CampaignState, None, CampaignInput, CampaignState]:

@@ -242,8 +242,3 @@ class Readiness(BaseModel):
     status: Literal["ready", "not-ready"]
     checks: dict[str, str]
     warnings: list[str]
-
-
-def body_of(campaign: Campaign) -> dict[str, Any]:
-    """The campaign's answer as plain JSON."""
-    return CampaignBody.of(campaign).model_dump(mode="json")

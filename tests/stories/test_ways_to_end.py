@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,19 @@ async def test_a_passing_fault_is_survived(data_dir: Path) -> None:
         assert (await service.still(campaign["id"]))["status"] == "completed"
 
 
-async def test_a_spent_budget_stops_the_campaign(data_dir: Path) -> None:
-    async with with_model(data_dir) as service:
-        assert service.fanfare is not None
-        campaign = await service.create(budget_usd="0.0001", languages=[])
-        ended = await service.still(campaign["id"])
-        assert ended["cost"]["budget_usd"] == "0.0001"
-        assert ended["status"] == "awaiting_copy_approval", "the rehearsal costs nothing"
+async def test_a_spent_budget_stops_the_campaign(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_cent(model: str, **tokens: int) -> Decimal:
+        assert model
+        assert tokens
+        return Decimal("0.01")
+
+    monkeypatch.setattr("graph.costs.cost_usd", one_cent)
+    campaign = await service.create(budget_usd="0.035")
+    ended = await service.still(campaign["id"])
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "budget-spent")
+    assert ended["cost"]["budget_usd"] == "0.035"
+    told = await _told(service, campaign["id"])
+    assert told[-1][2]["status"] == "failed"
 
 
 async def test_pages_of_campaigns_neither_skip_nor_repeat(service: Service) -> None:
