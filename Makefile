@@ -4,11 +4,12 @@ BIN := .venv/bin
 LOCK := requirements
 UV_FLAGS := --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: demo test check serve studio evals lock clean help
+.PHONY: demo test faults check serve studio evals lock clean help
 
 help:
 	@echo "make demo    one campaign from brief to package, offline"
 	@echo "make test    set up and run the tests"
+	@echo "make faults  the long suite: servers killed under load, thousands of threads"
 	@echo "make check   what CI checks besides the tests: types, lint, layers, docs"
 	@echo "make serve   the service and its review pages on http://127.0.0.1:8000"
 	@echo "make studio  the graph in LangGraph Studio's development server"
@@ -35,6 +36,9 @@ demo: .venv/runtime
 
 test: .venv/dev
 	$(BIN)/python -m pytest
+
+faults: .venv/dev
+	$(BIN)/python -m pytest -m faults --timeout 900 tests/faults
 
 check: .venv/dev
 	$(BIN)/ruff check .

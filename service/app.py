@@ -9,12 +9,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph.checkpoints import CheckpointStoreError
+from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api import models, routes
 from service.console import pages
 from service.problems import Problem, invalid, sentence
@@ -48,7 +47,7 @@ def create_app(opener: Opener) -> FastAPI:
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
-    for error in (CheckpointStoreError, RedisError, SQLAlchemyError, OSError):
+    for error in (CheckpointStoreError, SQLAlchemyError, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(_Door)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from graph.checkpoints import CheckpointStoreError
+from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.app import create_app
 from service.embedded import EmbeddedServerFailed
 from service.server import serving
@@ -33,7 +32,7 @@ class Unavailable(Exception):
     """A store that the settings name cannot be opened; the message says which."""
 
 
-_MISSING = (CheckpointStoreError, EmbeddedServerFailed, RedisError, SQLAlchemyError, OSError, ValueError)
+_MISSING = (CheckpointStoreError, EmbeddedServerFailed, SQLAlchemyError, ValueError, *FAILURES)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import httpx2
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from graph.checkpoints import CheckpointStoreError, RedisSaver
+from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate, open_async
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
 from service.records import Records
 from service.settings import Settings
@@ -55,12 +53,12 @@ async def _redis(settings: Settings, *, embedded: bool) -> list[Examined]:
     if settings.redis_url is None and not embedded:
         return [Examined("Redis", "ok", "the private server of the process that has the data folder")]
     try:
-        async with _redis_url(settings) as url, Redis.from_url(url, socket_timeout=_SECONDS) as client:
+        async with _redis_url(settings) as url, open_async(locate(url), timeout=_SECONDS) as client:
             version = (await client.info("server"))["redis_version"]
-            warnings = await RedisSaver(client).check()
-    except (CheckpointStoreError, RedisError, OSError, ValueError, EmbeddedServerFailed) as error:
+            warnings = await RedisSaver(client, timeout=_SECONDS).check()
+    except (CheckpointStoreError, EmbeddedServerFailed, ValueError, *FAILURES) as error:
         return [Examined("Redis", "bad", f"{error}; check FANFARE_REDIS_URL")]
-    name = settings.redis_url or "private server in the data folder"
+    name = str(locate(settings.redis_url)) if settings.redis_url else "private server in the data folder"
     notes = [Examined("Redis", "note", warning) for warning in warnings]
     return [Examined("Redis", "ok", f"{name}, version {version}"), *notes]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from graph.checkpoints import FAILURES, AsyncClient
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Event:
 class Events:
     """The event streams of all campaigns."""
 
-    def __init__(self, redis: Redis, *, prefix: str = "fanfare") -> None:
+    def __init__(self, redis: AsyncClient, *, prefix: str = "fanfare") -> None:
         self._redis = redis
         self._prefix = prefix
         self._append = redis.register_script(_APPEND)
@@ -49,7 +49,7 @@ class Events:
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         try:
             await self._append(keys=[stream, counter], args=[_KEEP, kind, body])
-        except RedisError as error:
+        except FAILURES as error:
             log.warning("event_lost", campaign=campaign_id, event_type=kind, error=str(error))
 
     async def follow(

@@ -2,11 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from graph.checkpoints import CheckpointStoreError
+from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api.models import Readiness
 from service.wiring import Fanfare
 
@@ -30,6 +29,6 @@ async def readiness(fanfare: Fanfare) -> Readiness:
 async def _told(check: Callable[[], Awaitable[None]]) -> str:
     try:
         await check()
-    except (CheckpointStoreError, RedisError, SQLAlchemyError, OSError) as error:
+    except (CheckpointStoreError, SQLAlchemyError, *FAILURES) as error:
         return f"cannot be reached: {error}"
     return "ok"

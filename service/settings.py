@@ -1,10 +1,14 @@
 """Every setting, in one frozen class; the environment is read nowhere else."""
 
+import base64
 from pathlib import Path
 from typing import Literal
 
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from graph.checkpoints import KeyRing, encrypted, locate
 
 Provider = Literal["rehearsal", "openai"]
 
@@ -14,13 +18,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="FANFARE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True,
-        populate_by_name=True,
+        populate_by_name=True, hide_input_in_errors=True,
     )  # fmt: skip
 
     data_dir: Path = Field(default=Path(".fanfare"), description="Everything that the embedded default writes.")
     redis_url: str | None = Field(
         default=None,
         description="Any Redis >= 6.2 or Valkey with an append-only file; a private server when not set.",
+    )
+    checkpoint_keys: SecretStr | None = Field(
+        default=None,
+        description="name:key,name:key, each key 32 bytes in base64: checkpoints are encrypted under the first.",
     )
     database_url: str | None = Field(
         default=None,
@@ -61,7 +69,39 @@ class Settings(BaseSettings):
             raise ValueError("only file:///absolute/folder is possible in this version")
         return url
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_server(cls, url: str | None) -> str | None:
+        if url is not None:
+            locate(url)
+        return url
+
+    @field_validator("checkpoint_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            KeyRing(_named_keys(keys))
+        return keys
+
+    @property
+    def serializer(self) -> SerializerProtocol | None:
+        """What writes checkpoints: None for LangGraph's own, or one that encrypts."""
+        return encrypted(_named_keys(self.checkpoint_keys)) if self.checkpoint_keys else None
+
     @property
     def provider(self) -> Provider:
         """The provider in force."""
         return self.model_provider or ("openai" if self.openai_api_key else "rehearsal")
+
+
+def _named_keys(text: SecretStr) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for each in text.get_secret_value().split(","):
+        name, _, key = each.strip().partition(":")
+        try:
+            keys[name] = base64.b64decode(key, validate=True)
+        except ValueError:
+            raise ValueError(
+                f"key {name!r} is not base64; make one with: openssl rand -base64 32"
+            ) from None
+    return keys

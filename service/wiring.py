@@ -11,12 +11,11 @@ from urllib.parse import unquote, urlparse
 import httpx2
 import openai
 from langchain_openai import ChatOpenAI
-from redis.asyncio import Redis
 
 from agents import offline
 from agents.model import ChatModel, Model
 from graph.campaign import build_campaign
-from graph.checkpoints import RedisSaver
+from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports
 from service import migrations
 from service.embedded import hold, private_server
@@ -42,7 +41,7 @@ class Fanfare:
     runs: Runs
     ports: Ports
     saver: RedisSaver
-    redis: Redis
+    redis: AsyncClient
 
 
 @contextlib.asynccontextmanager
@@ -61,8 +60,10 @@ async def open_fanfare(
         database_url = _database_url(settings)
         await migrations.upgrade(database_url)
         records = await stack.enter_async_context(Records.open(database_url))
-        redis = await stack.enter_async_context(Redis.from_url(redis_url, socket_timeout=_REDIS_SECONDS))
-        saver = await stack.enter_async_context(RedisSaver.from_url(redis_url, prefix=PREFIX))
+        redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
+        saver = await stack.enter_async_context(
+            RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
+        )
         assets = LocalAssets(_assets_root(settings))
         model = await stack.enter_async_context(open_model(settings))
         ports = Ports(model, assets)

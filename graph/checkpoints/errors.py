@@ -5,6 +5,9 @@ from typing import ClassVar, NamedTuple
 
 from redis import exceptions as redis
 
+FAILURES = (redis.RedisError, redis.RedisClusterException, OSError)
+"""What a client of redis-py raises when it could not do what was asked."""
+
 
 class CheckpointStoreError(Exception):
     """The store did not do what was asked; the message says what a person can do about it."""
@@ -35,6 +38,14 @@ class CheckpointStoreDenied(CheckpointStoreError):
 
 class CheckpointDamaged(CheckpointStoreError):
     """A checkpoint is listed but part of it is gone; resuming from it would lose state silently."""
+
+
+class CheckpointKeyMissing(CheckpointStoreError):
+    """A checkpoint is encrypted under a key that this saver was not given."""
+
+
+class CheckpointUnreadable(CheckpointStoreError):
+    """A checkpoint was altered, or written with a serializer or key that this saver does not have."""
 
 
 class ThreadOccupied(CheckpointStoreError):
@@ -84,14 +95,29 @@ _REFUSALS = (
         sentence="{where} refused this user ({said}). Check the user's name, password and permissions.",
     ),
     _Refusal(
-        codes="LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN",
+        codes="LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|TTL exhausted",
         kind=CheckpointStoreUnavailable,
         sentence="{where} is not ready ({said}). Wait until it is, then resume; repeating a write is safe.",
     ),
 )
 
 
-def explain(error: redis.RedisError | OSError, *, where: str, thread_id: str) -> CheckpointStoreError:
+_NOT_THERE = (
+    redis.ConnectionError,
+    redis.ClusterError,
+    redis.RedisClusterException,
+    redis.TryAgainError,
+    OSError,
+)
+_ANSWERED = (redis.AuthenticationError, redis.AuthorizationError, TimeoutError)
+
+
+def worth_another_attempt(error: Exception) -> bool:
+    """Whether the server was not there, or not ready; one that is slow is not asked twice."""
+    return isinstance(error, _NOT_THERE) and not isinstance(error, _ANSWERED)
+
+
+def explain(error: Exception, *, where: str, thread_id: str) -> CheckpointStoreError:
     """Turn what the client library raised into the error and the sentence of this module."""
     said = f"{getattr(error, 'status_code', None) or ''} {error}".strip()
     if held := re.search(r"\bSTALEEPOCH (\d+)", said):
@@ -111,14 +137,14 @@ def _stale(held: int, thread_id: str) -> StaleEpoch:
     )
 
 
-def _unexplained(error: redis.RedisError | OSError, *, where: str, said: str) -> CheckpointStoreError:
+def _unexplained(error: Exception, *, where: str, said: str) -> CheckpointStoreError:
     if isinstance(error, redis.AuthenticationError | redis.AuthorizationError):
         return CheckpointStoreDenied(f"{where} refused this user ({said}). Check the credentials in the URL.")
     if isinstance(error, redis.TimeoutError | TimeoutError):
         return CheckpointStoreUnavailable(
             f"{where} did not answer in time ({said}). The last write may have landed; repeating it is safe."
         )
-    if isinstance(error, redis.ConnectionError | OSError):
+    if isinstance(error, _NOT_THERE):
         return CheckpointStoreUnavailable(
             f"{where} cannot be reached ({said}). Start it or correct its URL, then resume."
         )

@@ -18,6 +18,7 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
+    DeltaChannelHistory,
     PendingWrite,
     get_serializable_checkpoint_metadata,
     writes_sort_key,
@@ -25,6 +26,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from graph.checkpoints import layout, scripts
+from graph.checkpoints.errors import CheckpointUnreadable
 from graph.checkpoints.health import warnings
 from graph.checkpoints.layout import PART, Keys, Record
 
@@ -47,10 +49,15 @@ class Call(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Send one plain command; where it is optional, a refusal is answered by None."""
+    """Send one plain command about one thread."""
 
     args: tuple[bytes | str | int, ...]
-    optional: bool = False
+
+
+class AskAll(NamedTuple):
+    """Send one plain command to every primary; the answers by the node's name, None for a refusal."""
+
+    args: tuple[str, ...]
 
 
 class Threads(NamedTuple):
@@ -65,7 +72,7 @@ class Found(NamedTuple):
     checkpoint: CheckpointTuple
 
 
-Step: TypeAlias = Call | Ask | Threads
+Step: TypeAlias = Call | Ask | AskAll | Threads
 Plan: TypeAlias = Generator[Step, Any, T]
 Listing: TypeAlias = Generator[Step | Found, Any, None]
 
@@ -105,7 +112,7 @@ class Reading(NamedTuple):
 class SaverPlans(BaseCheckpointSaver[str]):
     """A checkpointer without a connection: each method yields steps and returns what they led to.
 
-    Every step may be repeated without harm, so a client may retry one whose answer was lost.
+    Every step may be repeated without harm, so one whose answer was lost may be asked again.
     """
 
     def __init__(
@@ -115,11 +122,15 @@ class SaverPlans(BaseCheckpointSaver[str]):
         prefix: str = "fanfare",
         serde: SerializerProtocol | None = None,
         fence: int | None = None,
+        timeout: float = 5.0,
+        where: str = "localhost",
     ) -> None:
         super().__init__(serde=serde)
         self._ttl = _milliseconds(ttl)
         self._prefix = prefix
         self._fence = _epoch(fence)
+        self._timeout = timeout
+        self._where = f"The checkpoint store at {where}"
 
     def fenced(self, epoch: int) -> Self:
         """Return this saver, on the same connections, bound to an epoch.
@@ -185,7 +196,16 @@ class SaverPlans(BaseCheckpointSaver[str]):
 
     def _load(self, stored: bytes) -> Any:
         kind, _, payload = stored.partition(PART)
-        return self.serde.loads_typed((kind.decode(), payload))
+        return self._decode(kind, payload)
+
+    def _decode(self, kind: bytes, payload: bytes) -> Any:
+        try:
+            return self.serde.loads_typed((kind.decode(), payload))
+        except NotImplementedError as error:
+            raise CheckpointUnreadable(
+                f"A checkpoint was written as {kind.decode()!r}, which this saver's serializer does not read. "
+                "Give the saver the serializer, or the keys, that it was written with."
+            ) from error
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
@@ -205,11 +225,26 @@ class SaverPlans(BaseCheckpointSaver[str]):
 
     def _get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         place = Place.of(config)
-        ns = place.ns or ""
-        exact = [b"", layout.member(ns, place.checkpoint_id)] if place.checkpoint_id else None
-        args = exact or [layout.text(ns) + PART]
-        answer = yield self._call(scripts.READ, place.thread_id, args)
+        answer = yield self._call(scripts.READ, place.thread_id, _one(place))
         return next(self._tuples(place.thread_id, Reading(*answer)), None)
+
+    def _get_delta_channel_history(
+        self, config: RunnableConfig, channels: Sequence[str]
+    ) -> Plan[Mapping[str, DeltaChannelHistory]]:
+        if not channels:
+            return {}
+        place = Place.of(config)
+        names = [layout.text(channel) for channel in dict.fromkeys(channels)]
+        answer = yield self._call(scripts.HISTORY, place.thread_id, [*_one(place), *names])
+        fields, writes, found, values = answer
+        seeds = dict(zip(found, values, strict=True))
+        histories: dict[str, DeltaChannelHistory] = {channel: {"writes": []} for channel in channels}
+        for each in reversed(self._writes(fields, writes).values()):
+            for write in each:
+                histories[write[1]]["writes"].append(write)
+        for name, value in seeds.items():
+            histories[layout.untext(name)]["seed"] = self._load(value)
+        return histories
 
     def _list(
         self,
@@ -252,10 +287,10 @@ class SaverPlans(BaseCheckpointSaver[str]):
     def _tuples(self, thread_id: str, reading: Reading) -> Iterator[CheckpointTuple]:
         """Decode an answer; two checkpoints never share a decoded value, so neither can change the other."""
         values = dict(zip(reading.fields, reading.values, strict=True))
-        writes = self._writes(reading)
+        writes = self._writes(reading.write_fields, reading.write_values)
         for member, packed in zip(reading.members, reading.records, strict=True):
             record = Record(*packed.split(PART, 5))
-            rest, metadata = self.serde.loads_typed((record.kind.decode(), record.payload))
+            rest, metadata = self._decode(record.kind, record.payload)
             ns, checkpoint_id = layout.split_member(member)
             parent = layout.untext(record.parent)
             yield CheckpointTuple(
@@ -277,10 +312,10 @@ class SaverPlans(BaseCheckpointSaver[str]):
             "channel_values": {channel: self._load(value) for channel, value in stored.items() if value},
         }
 
-    def _writes(self, reading: Reading) -> dict[bytes, list[PendingWrite]]:
+    def _writes(self, fields: Sequence[bytes], values: Sequence[bytes]) -> dict[bytes, list[PendingWrite]]:
         """Decode pending writes by checkpoint, in the order in which a live run applies them."""
         sortable: defaultdict[bytes, list[tuple[tuple[str, str, int], PendingWrite]]] = defaultdict(list)
-        for field, value in zip(reading.write_fields, reading.write_values, strict=True):
+        for field, value in zip(fields, values, strict=True):
             of, task_id, position = layout.split_write_field(field)
             path, channel, stored = value.split(PART, 2)
             order = writes_sort_key(layout.untext(path), task_id, position)
@@ -311,10 +346,22 @@ class SaverPlans(BaseCheckpointSaver[str]):
         for thread_id in thread_ids:
             yield self._call(known[strategy], str(thread_id))
 
-    def _check(self, where: str) -> Plan[list[str]]:
-        info = yield Ask(("INFO",), optional=True)
-        save = yield Ask(("CONFIG GET", "save"), optional=True)
-        return warnings(info, save and save.get("save"), where=where)
+    def _check(self) -> Plan[list[str]]:
+        infos: Mapping[str, Any] = yield AskAll(("INFO",))
+        saves: Mapping[str, Any] = yield AskAll(("CONFIG GET", "save"))
+        found: list[str] = []
+        for node, info in infos.items():
+            save = saves.get(node)
+            found += warnings(info, save and save.get("save"), where=f"{self._where} {node}".strip())
+        return found
+
+
+def _one(place: Place) -> list[bytes]:
+    """Say to a script which checkpoint is meant: the newest of a namespace, or a certain one."""
+    ns = place.ns or ""
+    if place.checkpoint_id:
+        return [b"", layout.member(ns, place.checkpoint_id)]
+    return [layout.text(ns) + PART, b""]
 
 
 def _milliseconds(ttl: float | timedelta | None) -> str:

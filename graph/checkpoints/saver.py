@@ -1,29 +1,35 @@
 """The checkpointer for asyncio: it sends each step of a plan and raises what went wrong."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.asyncio import RedisCluster
 
-from graph.checkpoints.errors import explain
-from graph.checkpoints.plans import Ask, Call, Found, Plan, SaverPlans, Step, Threads
+from graph.checkpoints.connections import describe, locate, open_async
+from graph.checkpoints.conversation import Nodes, Pause, Request, Scan, Send, Talk, Told, converse
+from graph.checkpoints.errors import FAILURES
+from graph.checkpoints.plans import Found, Plan, SaverPlans
 
 T = TypeVar("T")
 
 
 class Client(Protocol):
-    """The few calls that a saver makes; `redis.asyncio.Redis` is one."""
+    """The few calls that a saver makes; `redis.asyncio.Redis` and `RedisCluster` are clients."""
 
-    def execute_command(self, *args: Any) -> Awaitable[Any]:
+    def execute_command(self, *args: Any, **options: Any) -> Awaitable[Any]:
         """Send a command and return its parsed answer."""
         ...
 
@@ -44,7 +50,9 @@ class RedisSaver(SaverPlans):
     reported as absent because it could not be read.
 
     `ttl` (seconds) lets a thread expire as a whole that long after its last write. `prefix` begins every
-    key. `fence` is an epoch, explained at `fenced`. The client must not decode responses.
+    key. `fence` is an epoch, explained at `fenced`. A server that is not there is tried again for `timeout`
+    seconds. `max_connections` bounds the commands under way at once; others wait their turn, no longer than
+    `timeout`. The client must not decode responses.
     """
 
     def __init__(
@@ -55,12 +63,13 @@ class RedisSaver(SaverPlans):
         prefix: str = "fanfare",
         serde: SerializerProtocol | None = None,
         fence: int | None = None,
+        timeout: float = 5.0,
+        max_connections: int = 64,
     ) -> None:
-        super().__init__(ttl=ttl, prefix=prefix, serde=serde, fence=fence)
-        if client.get_connection_kwargs().get("decode_responses"):
-            raise ValueError("Checkpoints are bytes: give the saver a client with decode_responses=False.")
+        where = describe(client.get_connection_kwargs())
+        super().__init__(ttl=ttl, prefix=prefix, serde=serde, fence=fence, timeout=timeout, where=where)
         self._client = client
-        self._where = _address(client)
+        self._turns = asyncio.Semaphore(max_connections)
 
     @classmethod
     @asynccontextmanager
@@ -75,28 +84,23 @@ class RedisSaver(SaverPlans):
         timeout: float = 5.0,
         max_connections: int = 64,
     ) -> AsyncGenerator[Self]:
-        """Open a saver on a redis://, rediss:// or unix:// URL, and close its connections afterwards.
+        """Open a saver on a URL of any form that `locate` reads, and close its connections afterwards.
 
-        `timeout` bounds, in seconds, the wait for a connection, for a free one in the pool and for an
-        answer. A broken connection is opened again with backoff; a slow server is not asked twice.
+        `timeout` bounds, in seconds, connecting, an answer, and the attempts to reach a server that is not
+        there; a server that is slow is not asked twice.
         """
-        pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            max_connections=max_connections,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(ExponentialBackoff(cap=0.4, base=0.05), 3, supported_errors=(RedisConnectionError,)),
-        )
-        client = Redis.from_pool(pool)
-        try:
-            yield cls(client, ttl=ttl, prefix=prefix, serde=serde, fence=fence)
-        finally:
-            await client.aclose()
+        location = locate(url)
+        async with open_async(location, timeout=timeout, max_connections=max_connections) as client:
+            saver = cls(
+                client, ttl=ttl, prefix=prefix, serde=serde, fence=fence,
+                timeout=timeout, max_connections=max_connections,
+            )  # fmt: skip
+            saver._where = f"The checkpoint store at {location}"
+            yield saver
 
     async def check(self) -> list[str]:
         """Return a sentence for each way in which this server may lose checkpoints; none is good news."""
-        return await self._run(self._check(self._where))
+        return await self._run(self._check())
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest; None only if there is none."""
@@ -111,16 +115,10 @@ class RedisSaver(SaverPlans):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Yield matching checkpoints, newest first; without a config, those of one thread after another."""
-        plan = self._list(config, filter=filter, before=before, limit=limit)
-        answer = None
-        while True:
-            try:
-                step = plan.send(answer)
-            except StopIteration:
-                return
-            if isinstance(step, Found):
-                yield step.checkpoint
-            answer = None if isinstance(step, Found) else await self._take(step)
+        listing = self._list(config, filter=filter, before=before, limit=limit)
+        talk = converse(listing, timeout=self._timeout, where=self._where)
+        while not (told := await self._advance(talk)).last:
+            yield told.value
 
     async def aput(
         self,
@@ -142,6 +140,12 @@ class RedisSaver(SaverPlans):
         """Store a task's writes beside the checkpoint; a regular write, once stored, is not replaced."""
         await self._run(self._put_writes(config, writes, task_id, task_path))
 
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what delta channels are rebuilt from: a value to start with, and later writes, oldest first."""
+        return await self._run(self._get_delta_channel_history(config, channels))
+
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete a thread, leaving no key of it."""
         await self._run(self._delete_thread(thread_id))
@@ -158,47 +162,55 @@ class RedisSaver(SaverPlans):
         """Keep each namespace's newest checkpoint with its pending writes, or `delete` the threads."""
         await self._run(self._prune(thread_ids, strategy))
 
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Refuse: this saver works in an event loop only."""
+        raise NotImplementedError("Use `await graph.ainvoke(...)`, or SyncRedisSaver for a graph without asyncio.")
+
     async def _run(self, plan: Plan[T]) -> T:
-        answer = None
+        told = await self._advance(converse(plan, timeout=self._timeout, where=self._where))
+        result: T = told.value
+        return result
+
+    async def _advance(self, talk: Talk[Any]) -> Told:
+        """Answer requests until a checkpoint is found or the plan has come to its end."""
+        go: Callable[[], Request | Found] = partial(next, talk)
         while True:
             try:
-                step = plan.send(answer)
+                request = go()
             except StopIteration as done:
-                result: T = done.value
-                return result
-            answer = await self._take(step)
+                return Told(done.value, last=True)
+            if isinstance(request, Found):
+                return Told(request.checkpoint, last=False)
+            try:
+                go = partial(talk.send, await self._answer(request))
+            except FAILURES as error:
+                go = partial(talk.throw, error)
 
-    async def _take(self, step: Step) -> Any:
-        thread_id = step.thread_id if isinstance(step, Call) else ""
+    async def _answer(self, request: Request) -> Any:
+        match request:
+            case Send():
+                return await self._send(request)
+            case Pause(seconds):
+                return await asyncio.sleep(seconds)
+            case Scan(pattern):
+                return {key async for key in self._client.scan_iter(match=pattern, count=1000, _type="ZSET")}
+            case Nodes():
+                return await self._nodes()
+
+    async def _send(self, request: Send) -> Any:
+        options = {"target_nodes": request.node} if request.node else {}
         try:
-            return await self._send(step)
-        except (RedisError, OSError) as error:
-            if isinstance(step, Ask) and step.optional and isinstance(error, ResponseError):
-                return None
-            raise explain(error, where=self._where, thread_id=thread_id) from error
-
-    async def _send(self, step: Step) -> Any:
-        match step:
-            case Call():
-                return await self._evaluate(step)
-            case Ask():
-                return await self._client.execute_command(*step.args)
-            case Threads():
-                scan = self._client.scan_iter(match=step.pattern, count=1000, _type="ZSET")
-                return {key async for key in scan}
-
-    async def _evaluate(self, call: Call) -> Any:
-        """Name the script by its digest; send it whole to a server that does not know it yet."""
-        keys_and_args = (len(call.keys), *call.keys, *call.args)
+            async with asyncio.timeout(self._timeout):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise TimeoutError("every connection was busy") from None
         try:
-            return await self._client.execute_command("EVALSHA", call.script.digest, *keys_and_args)
-        except NoScriptError:
-            return await self._client.execute_command("EVAL", call.script.source, *keys_and_args)
+            return await self._client.execute_command(*request.args, **options)
+        finally:
+            self._turns.release()
 
-
-def _address(client: Client) -> str:
-    """Name the server in messages, without user or password."""
-    known = client.get_connection_kwargs()
-    if path := known.get("path"):
-        return f"The checkpoint store at {path}"
-    return f"The checkpoint store at {known.get('host', 'localhost')}:{known.get('port', 6379)}"
+    async def _nodes(self) -> dict[str, Any]:
+        if not isinstance(self._client, RedisCluster):
+            return {"": None}
+        await self._client.initialize()
+        return {node.name: node for node in self._client.get_primaries()}

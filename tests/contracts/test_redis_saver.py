@@ -4,9 +4,8 @@ import asyncio
 import operator
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypedDict
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.runnables import RunnableConfig
@@ -35,128 +34,26 @@ from graph.checkpoints import (
     ThreadOccupied,
 )
 from graph.checkpoints.layout import thread_keys
-from tests.stores import SERVERS, Server, start_server
+from tests.checkpoints import (
+    ODD_IDS,
+    Counting,
+    Plain,
+    Versions,
+    at,
+    chain,
+    checkpoint,
+    connect,
+    contents,
+    id_of,
+    ids,
+    operations,
+    outcome,
+    put,
+    word_at,
+)
+from tests.stores import Server
 
-ODD_IDS = [
-    "plain",
-    "",
-    "%",
-    "a:b",
-    "a}b",
-    "{a}",
-    "a%7Db",
-    "nul\0nul",
-    "Größe 大きさ",
-    "\udc80",
-    "*",
-    "a/b\nc",
-]
 WORD_BYTES = 200_000
-Versions = dict[str, str | int | float]
-Plain: TypeAlias = Any
-"""A client of redis-py, which leaves most of its answers untyped."""
-
-
-@pytest.fixture(scope="session", params=SERVERS)
-def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    server = start_server(request.param, tmp_path_factory.mktemp("a folder with spaces"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture(params=SERVERS)
-def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Server]:
-    """Start a server that the test may break."""
-    server = start_server(request.param, tmp_path)
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-async def redis(shared_server: Server) -> AsyncIterator[Plain]:
-    async with connect(shared_server.url) as client:
-        await client.flushall()
-        yield client
-
-
-@pytest.fixture
-async def saver(shared_server: Server, redis: Plain) -> AsyncIterator[RedisSaver]:
-    assert await redis.dbsize() == 0
-    async with RedisSaver.from_url(shared_server.url) as opened:
-        yield opened
-
-
-def connect(url: str) -> Plain:
-    """Open a plain client."""
-    return Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType]
-
-
-def at(thread_id: str, ns: str = "", checkpoint_id: str | None = None) -> RunnableConfig:
-    named = {"checkpoint_id": checkpoint_id} if checkpoint_id else {}
-    return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, **named}}
-
-
-def id_of(config: RunnableConfig) -> str:
-    return str(config.get("configurable", {})["checkpoint_id"])
-
-
-def checkpoint(values: dict[str, Any], versions: Versions) -> Checkpoint:
-    return {**empty_checkpoint(), "channel_values": values, "channel_versions": versions}
-
-
-async def put(saver: RedisSaver, config: RunnableConfig, word: str = "x", **notes: object) -> RunnableConfig:
-    """Store a checkpoint whose one channel says `word`, as the child of the one that the config names."""
-    version = saver.get_next_version(None, None)
-    metadata: Any = {"source": "loop", "step": 0, "parents": {}, **notes}
-    return await saver.aput(config, checkpoint({"word": word}, {"word": version}), metadata, {"word": version})
-
-
-async def word_at(saver: RedisSaver, config: RunnableConfig) -> object:
-    found = await saver.aget_tuple(config)
-    return found.checkpoint["channel_values"]["word"] if found else None
-
-
-async def ids(saver: RedisSaver, config: RunnableConfig | None, **choice: Any) -> list[str]:
-    return [id_of(found.config) async for found in saver.alist(config, **choice)]
-
-
-async def chain(saver: RedisSaver, thread_id: str, length: int) -> list[RunnableConfig]:
-    """Store checkpoints, each the child of the one before, oldest first."""
-    configs = [at(thread_id)]
-    for step in range(length):
-        configs.append(await put(saver, configs[-1], f"word {step}", step=step))
-    return configs[1:]
-
-
-async def contents(redis: Plain) -> dict[bytes, object]:
-    """Read everything the server holds, expiry aside."""
-    held: dict[bytes, object] = {}
-    for key in await redis.keys():
-        match await redis.type(key):
-            case b"hash":
-                held[key] = await redis.hgetall(key)
-            case b"zset":
-                held[key] = await redis.zrange(key, 0, -1)
-            case _:
-                held[key] = await redis.get(key)
-    return held
-
-
-class Counting:
-    """A client that remembers the name and size of each command it sends."""
-
-    def __init__(self, client: Plain) -> None:
-        self.client = client
-        self.sent: list[str] = []
-        self.bytes = 0
-        self.get_connection_kwargs = client.get_connection_kwargs
-        self.scan_iter = client.scan_iter
-
-    async def execute_command(self, *args: Any) -> Any:
-        """Send it and count it."""
-        self.sent.append(args[0])
-        self.bytes += sum(len(arg) if isinstance(arg, bytes | str) else 1 for arg in args)
-        return await self.client.execute_command(*args)
 
 
 # LangGraph's own contract
@@ -605,30 +502,13 @@ async def test_opening_an_unwritten_thread_already_shuts_older_epochs_out(saver:
 # Honest failure
 
 
-async def _attempts(saver: RedisSaver, config: RunnableConfig) -> list[BaseException | None]:
-    """Try each operation in turn and collect what it raised."""
-    attempts: list[Callable[[], Any]] = [
-        lambda: saver.aget_tuple(at("t")),
-        lambda: put(saver, config),
-        lambda: saver.aput_writes(config, [("c", 1)], "task"),
-        lambda: ids(saver, at("t")),
-        lambda: ids(saver, None),
-        lambda: saver.adelete_thread("t"),
-        lambda: saver.adelete_for_runs(["run"]),
-        lambda: saver.acopy_thread("t", "u"),
-        lambda: saver.aprune(["t"]),
-        saver.check,
-    ]
-    return [(await asyncio.gather(attempt(), return_exceptions=True))[0] for attempt in attempts]
-
-
 async def test_a_dead_server_is_never_an_absent_thread(own_server: Server) -> None:
     async with RedisSaver.from_url(own_server.url, timeout=1) as saver:
         config = await put(saver, at("t"), "kept")
         own_server.kill()
-        raised = await _attempts(saver, config)
-        assert [type(each) for each in raised] == [CheckpointStoreUnavailable] * len(raised)
-        assert f"127.0.0.1:{own_server.port} cannot be reached" in str(raised[0])
+        raised = {name: await outcome(call) for name, call in operations(saver, config).items()}
+        assert {type(each) for each in raised.values()} == {CheckpointStoreUnavailable}
+        assert f"127.0.0.1:{own_server.port} cannot be reached" in str(raised["get"])
         own_server.start()
         assert await word_at(saver, at("t")) == "kept"
 

@@ -9,6 +9,8 @@ import typer.main
 
 from agents import offline
 from agents.translator import CAMPAIGN
+from graph.checkpoints import CheckpointStoreError
+from graph.checkpoints.layout import Keys
 from graph.picture import redrawn
 from service.cli import Exit, app
 from service.settings import Settings
@@ -129,6 +131,15 @@ def test_the_example_s_values_are_taken(tmp_path: Path) -> None:
 def test_the_picture_of_the_graph_is_true() -> None:
     text = read(ROOT / "docs/architecture.md")
     assert redrawn(text) == text
+
+
+def test_the_saver_s_page_and_picture_name_every_key_and_error() -> None:
+    page, picture = read(ROOT / "docs/redis-saver.md"), read(ROOT / "docs/images/redis-saver.svg")
+    for key in Keys._fields:
+        assert f"fanfare:{{thread}}:{key} " in page
+        assert f">{key}<" in picture
+    for error in CheckpointStoreError.__subclasses__():
+        assert f"`{error.__name__}`" in page
 
 
 def test_the_numbers_of_the_readme_are_true() -> None:

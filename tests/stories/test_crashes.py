@@ -18,7 +18,8 @@ import pytest
 from service.embedded import DataFolderInUse, hold
 from service.settings import Settings
 from service.wiring import open_fanfare
-from tests.running import ROOT, Service, free_port, process, running
+from tests.running import ROOT, Service, process, running
+from tests.stores import free_port
 
 STEPS = (
     "brief",

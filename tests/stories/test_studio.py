@@ -15,7 +15,8 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.running import AURORA, PHOTO, ROOT, free_port
+from tests.running import AURORA, PHOTO, ROOT
+from tests.stores import free_port
 
 
 @contextlib.asynccontextmanager

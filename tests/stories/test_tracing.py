@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from service.server import serving
 from service.settings import Settings
-from tests.running import PHOTO, free_port, running
+from tests.running import PHOTO, running
+from tests.stores import free_port
 
 
 class Sink:

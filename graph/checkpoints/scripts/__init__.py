@@ -26,6 +26,7 @@ def _load(name: str) -> Script:
 PUT = _load("put")
 PUT_WRITES = _load("put_writes")
 READ = _load("read")
+HISTORY = _load("history")
 DELETE = _load("delete")
 FORGET_RUNS = _load("forget_runs")
 PRUNE = _load("prune")

@@ -53,8 +53,18 @@ local function parts(record)
   return sub(record, 1, a - 1), sub(record, a + 1, b - 1), sub(record, b + 1, c - 1), sub(record, c + 1, d - 1)
 end
 
+-- Returns the channel of a pending write.
+local function channel_of(write)
+  local a = string.find(write, '\255', 1, true)
+  return string.sub(write, a + 1, string.find(write, '\255', a + 1, true) - 1)
+end
+
 local function namespace(member)
   return string.sub(member, 1, string.find(member, '\255', 1, true))
+end
+
+local function newest_of(ns)
+  return redis.call('ZREVRANGEBYLEX', KEYS[1], '(' .. ns .. '\255', '[' .. ns, 'LIMIT', 0, 1)
 end
 
 local function writes_of(member)

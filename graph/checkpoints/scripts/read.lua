@@ -5,7 +5,7 @@ if stale then return stale end
 if opened then touch() end
 local wanted = {}
 if ARGV[3] ~= '' then
-  wanted = redis.call('ZREVRANGEBYLEX', KEYS[1], '(' .. ARGV[3] .. '\255', '[' .. ARGV[3], 'LIMIT', 0, 1)
+  wanted = newest_of(ARGV[3])
 else
   for i = 4, #ARGV do wanted[#wanted + 1] = ARGV[i] end
 end
