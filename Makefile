@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := requirements
 UV_FLAGS := --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: demo test faults check serve studio evals lock clean help
+.PHONY: demo test faults check serve studio evals benchmarks lock clean help
 
 help:
 	@echo "make demo    one campaign from brief to package, offline"
@@ -14,6 +14,7 @@ help:
 	@echo "make serve   the service and its review pages on http://127.0.0.1:8000"
 	@echo "make studio  the graph in LangGraph Studio's development server"
 	@echo "make evals   score the agents on the evaluation cases"
+	@echo "make benchmarks  what a checkpoint costs, beside three other savers"
 	@echo "make lock    resolve the dependencies again (needs uv)"
 
 .venv/pyvenv.cfg:
@@ -54,12 +55,22 @@ serve: .venv/runtime
 studio: .venv/dev
 	@$(BIN)/langgraph dev --no-browser
 
+# In an environment of its own: what it compares with needs other versions than the development tools do.
+benchmarks: build/benchmarks/ready
+	@build/benchmarks/bin/python -m evals.benchmarks.checkpoints
+
+build/benchmarks/ready: $(LOCK)/benchmarks.txt
+	$(PYTHON) -m venv build/benchmarks
+	build/benchmarks/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)/benchmarks.txt
+	@touch build/benchmarks/ready
+
 evals: .venv/dev
 	@$(BIN)/python -m evals
 
 lock:
 	uv pip compile $(UV_FLAGS) pyproject.toml $(LOCK)/build.in --extra dev -o $(LOCK)/dev.txt
 	uv pip compile $(UV_FLAGS) pyproject.toml $(LOCK)/build.in -c $(LOCK)/dev.txt -o $(LOCK)/runtime.txt
+	uv pip compile $(UV_FLAGS) pyproject.toml --extra benchmarks -o $(LOCK)/benchmarks.txt
 
 clean:
 	rm -rf .venv build

@@ -1,6 +1,7 @@
 """Where a thread lives: six keys in one hash slot, and the bytes of their members and fields."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -48,6 +49,7 @@ def untext(value: bytes) -> str:
     return value.decode("utf-8", "surrogatepass")
 
 
+@lru_cache(maxsize=1024)
 def thread_keys(prefix: str, thread_id: str) -> Keys:
     """Name the keys of a thread; different threads never share one, whatever their ids contain."""
     # An empty hash tag would scatter the keys; a lone "%" is no percent-encoding of anything.
@@ -83,6 +85,7 @@ def pack_versions(versions: Iterable[tuple[str, str | int | float]]) -> bytes:
     return ITEM.join(version_item(channel, version) for channel, version in versions)
 
 
+@lru_cache(maxsize=4096, typed=True)
 def version_item(channel: str, version: str | float) -> bytes:
     """Name one version of one channel, keeping the version's type."""
     return text(channel) + PAIR + text(f"{type(version).__name__[0]}{version}")

@@ -20,8 +20,9 @@ from redis.asyncio import RedisCluster
 
 from graph.checkpoints.connections import describe, locate, open_async
 from graph.checkpoints.conversation import Nodes, Pause, Request, Scan, Send, Talk, Told, converse
-from graph.checkpoints.errors import FAILURES
-from graph.checkpoints.plans import Found, Plan, SaverPlans
+from graph.checkpoints.errors import FAILURES, explain
+from graph.checkpoints.line import Line, open_line
+from graph.checkpoints.plans import Call, Found, Plan, SaverPlans, Step
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class RedisSaver(SaverPlans):
         where = describe(client.get_connection_kwargs())
         super().__init__(ttl=ttl, prefix=prefix, serde=serde, fence=fence, timeout=timeout, where=where)
         self._client = client
+        self._line: Line | None = None
         self._turns = asyncio.Semaphore(max_connections)
 
     @classmethod
@@ -90,11 +92,15 @@ class RedisSaver(SaverPlans):
         there; a server that is slow is not asked twice.
         """
         location = locate(url)
-        async with open_async(location, timeout=timeout, max_connections=max_connections) as client:
+        async with (
+            open_async(location, timeout=timeout, max_connections=max_connections) as client,
+            open_line(client, timeout=timeout) as line,
+        ):
             saver = cls(
                 client, ttl=ttl, prefix=prefix, serde=serde, fence=fence,
                 timeout=timeout, max_connections=max_connections,
             )  # fmt: skip
+            saver._line = line
             saver._where = f"The checkpoint store at {location}"
             yield saver
 
@@ -128,7 +134,7 @@ class RedisSaver(SaverPlans):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint as the child of the one that the config names; return its own config."""
-        return await self._run(self._put(config, checkpoint, metadata, new_versions))
+        return await self._write(self._put(config, checkpoint, metadata, new_versions))
 
     async def aput_writes(
         self,
@@ -138,7 +144,7 @@ class RedisSaver(SaverPlans):
         task_path: str = "",
     ) -> None:
         """Store a task's writes beside the checkpoint; a regular write, once stored, is not replaced."""
-        await self._run(self._put_writes(config, writes, task_id, task_path))
+        await self._write(self._put_writes(config, writes, task_id, task_path))
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -165,6 +171,25 @@ class RedisSaver(SaverPlans):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Refuse: this saver works in an event loop only."""
         raise NotImplementedError("Use `await graph.ainvoke(...)`, or SyncRedisSaver for a graph without asyncio.")
+
+    async def _write(self, plan: Plan[T]) -> T:
+        """Carry out a plan whose scripts answer nil: by the line where it can, otherwise as any other plan."""
+        try:
+            while True:
+                step = next(plan)
+                if not await self._by_line(step):
+                    await self._run(_alone(step))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _by_line(self, step: Step) -> bool:
+        if self._line is None or not isinstance(step, Call):
+            return False
+        try:
+            return await self._line.run(step.script.digest, step.keys, step.args)
+        except TimeoutError as error:
+            raise explain(error, where=self._where, thread_id=step.thread_id) from error
 
     async def _run(self, plan: Plan[T]) -> T:
         told = await self._advance(converse(plan, timeout=self._timeout, where=self._where))
@@ -214,3 +239,7 @@ class RedisSaver(SaverPlans):
             return {"": None}
         await self._client.initialize()
         return {node.name: node for node in self._client.get_primaries()}
+
+
+def _alone(step: Step) -> Plan[None]:
+    yield step

@@ -8,6 +8,7 @@ import pytest
 from graph.checkpoints import RedisSaver
 from tests.checkpoints import Plain, connect
 from tests.stores import SERVERS, Server, start_server
+from tests.tls import issue, tls_front
 
 
 @pytest.fixture(scope="session", params=SERVERS)
@@ -39,3 +40,11 @@ async def saver(shared_server: Server, redis: Plain) -> AsyncIterator[RedisSaver
     assert await redis.dbsize() == 0
     async with RedisSaver.from_url(shared_server.url) as opened:
         yield opened
+
+
+@pytest.fixture
+def secure(shared_server: Server, tmp_path: Path) -> Generator[tuple[int, Path]]:
+    """A TLS port that leads to the shared server, and the certificate to trust."""
+    certificate = issue(tmp_path)
+    with tls_front(shared_server.port, certificate) as port:
+        yield port, certificate

@@ -2,13 +2,7 @@
 
 import asyncio
 import contextlib
-import datetime as dt
-import ipaddress
-import socket
-import socketserver
-import ssl
 import subprocess
-import threading
 import time
 from collections.abc import AsyncGenerator, Generator
 from functools import partial
@@ -16,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from redis.exceptions import RedisError
 
 from graph.checkpoints import CheckpointStoreDenied, CheckpointStoreUnavailable, RedisSaver, SyncRedisSaver
@@ -231,60 +221,6 @@ async def test_sentinels_that_are_not_there_are_told() -> None:
 
 
 # TLS
-
-
-def issue(folder: Path) -> Path:
-    """Make a certificate for 127.0.0.1 that vouches for itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(key.private_bytes(*plain))
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return folder / "cert.pem"
-
-
-@pytest.fixture
-def secure(shared_server: Server, tmp_path: Path) -> Generator[tuple[int, Path]]:
-    """A TLS port that leads to a server, and the certificate to trust.
-
-    TLS ends in front of the server, since not every build of it speaks TLS itself.
-    """
-    certificate = issue(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, tmp_path / "key.pem")
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _forwarding(shared_server.port, context)) as front:
-        threading.Thread(target=front.serve_forever, daemon=True).start()
-        yield front.server_address[1], certificate
-        front.shutdown()
-
-
-def _forwarding(port: int, context: ssl.SSLContext) -> type[socketserver.BaseRequestHandler]:
-    class Forward(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            with (
-                contextlib.suppress(OSError),
-                context.wrap_socket(self.request, server_side=True) as inside,
-                socket.create_connection(("127.0.0.1", port)) as outside,
-            ):
-                while request := inside.recv(65536):
-                    outside.sendall(request)
-                    inside.sendall(outside.recv(65536))
-
-    return Forward
 
 
 async def test_tls_is_spoken_and_the_certificate_checked(secure: tuple[int, Path]) -> None:
