@@ -1,43 +1,87 @@
 """The language model as the agents see it: a prompt goes in, a checked object comes out.
 
-`Model` is the port. `ChatModel` speaks to any OpenAI-compatible server through ChatOpenAI;
-what is behind it (a provider, a gateway, the rehearsal model) no agent can tell.
+`Model` is the port. What is behind it (a provider, a gateway, the rehearsal model, a remembered answer) no
+agent can tell.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from decimal import Decimal
+from typing import Generic, Protocol, TypeVar
 
-import openai
-from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import ensure_config, merge_configs
-from langchain_openai import ChatOpenAI
-from langchain_openai.chat_models.base import OpenAIRefusalError
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.prompts import Rendered
 
 T = TypeVar("T", bound=BaseModel)
 
+Check = Callable[[T], str | None]
+"""Says in a sentence what is wrong with an answer of the right form, or None."""
+
+
+class Usage(BaseModel):
+    """What one answer used, in tokens, all its attempts together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    input_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0, description="The part of the input that the server had seen.")
+    output_tokens: int = Field(default=0, ge=0)
+    reasoning_tokens: int = Field(default=0, ge=0, description="The part of the output that nobody reads.")
+    attempts: int = Field(default=1, ge=1)
+    estimated: bool = Field(default=False, description="Whether a server sent no figures and we counted.")
+
+    def __add__(self, later: "Usage") -> "Usage":
+        """Both together, under the later one's model."""
+        return Usage(
+            model=later.model,
+            input_tokens=self.input_tokens + later.input_tokens,
+            cached_tokens=self.cached_tokens + later.cached_tokens,
+            output_tokens=self.output_tokens + later.output_tokens,
+            reasoning_tokens=self.reasoning_tokens + later.reasoning_tokens,
+            attempts=self.attempts + later.attempts,
+            estimated=self.estimated or later.estimated,
+        )
+
 
 class ModelError(Exception):
-    """A model call failed; the message says what to do."""
+    """A model call failed; the message says what to do, `usage` what it cost all the same."""
 
     code = "model-error"
 
+    def __init__(self, message: str, *, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
+
 
 class ModelUnavailable(ModelError):
-    """The server did not answer, or asked for patience: ask again later."""
+    """The server did not answer: ask again later."""
 
     code = "model-unavailable"
 
 
+class ModelBusy(ModelUnavailable):
+    """The server is there and asks for patience; for how many seconds, if it says so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class ModelGarbled(ModelError):
-    """An answer came that is not the object asked for: ask again."""
+    """An answer came that is not the object asked for: say what is wrong with it, and ask again."""
 
     code = "model-garbled"
+
+    def __init__(
+        self, message: str, *, said: str | None = None, wrong: str | None = None, usage: Usage | None = None
+    ) -> None:
+        super().__init__(message, usage=usage)
+        self.said = said
+        """What the model answered, if it answered at all."""
+        self.wrong = wrong
+        """What to tell the model about it."""
 
 
 class ModelRefused(ModelError):
@@ -47,20 +91,21 @@ class ModelRefused(ModelError):
 
 
 class ModelRejected(ModelError):
-    """The server does not accept our call: key, quota, model name or address are wrong."""
+    """The server does not accept our call: key, model name or address are wrong."""
 
     code = "model-rejected"
 
 
-class Usage(BaseModel):
-    """What one call used, in tokens."""
+class ModelQuotaSpent(ModelRejected):
+    """The account at the provider is out of credit."""
 
-    model_config = ConfigDict(frozen=True)
+    code = "model-quota"
 
-    model: str
-    input_tokens: int = Field(default=0, ge=0)
-    cached_tokens: int = Field(default=0, ge=0)
-    output_tokens: int = Field(default=0, ge=0)
+
+class BudgetSpent(ModelError):
+    """The campaign, or its tenant's day, has cost what it may cost."""
+
+    code = "budget-spent"
 
 
 @dataclass(frozen=True)
@@ -70,6 +115,10 @@ class Answer(Generic[T]):
     output: T
     usage: Usage
     prompt: str
+    call: str = ""
+    """Names the call: an answer that is read again from the ledger has the same name."""
+    paid: bool = True
+    """False for an answer that another campaign has paid for."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +130,25 @@ class Flag:
     score: float
 
 
+@dataclass(frozen=True)
+class Account:
+    """On whose behalf a call is made."""
+
+    tenant: str
+    campaign: str
+    budget_usd: Decimal | None = None
+
+
 class Model(Protocol):
     """What an agent may ask of a language model."""
 
-    async def answer(self, agent: str, prompt: Rendered, output: type[T]) -> Answer[T]:
-        """One call, whose answer is an `output`.
+    async def answer(
+        self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
+    ) -> Answer[T]:
+        """One answer that is an `output` and that `check` finds nothing wrong with.
 
-        Raises `ModelUnavailable` and `ModelGarbled` when asking again may help,
-        `ModelRefused` and `ModelRejected` when it cannot.
+        Raises `ModelUnavailable` and `ModelGarbled` when asking again later may help, and the other
+        `ModelError`s when somebody must do something first.
         """
         ...
 
@@ -97,120 +157,9 @@ class Model(Protocol):
         ...
 
 
-class ChatModel:
-    """A `Model` behind an OpenAI-compatible server.
+class Models(Protocol):
+    """A model for whoever pays."""
 
-    `chat` makes the client for an agent's name; runnables with structured output are built
-    once for each agent and output type, because building one costs more than calling it.
-    """
-
-    def __init__(
-        self,
-        chat: Callable[[str], ChatOpenAI],
-        *,
-        moderation: openai.AsyncOpenAI | None,
-        moderation_model: str = "omni-moderation-latest",
-    ) -> None:
-        self._chat = chat
-        self._moderation = moderation
-        self._moderation_model = moderation_model
-        self._runnables: dict[tuple[str, type[BaseModel]], Runnable[Any, Any]] = {}
-
-    async def answer(self, agent: str, prompt: Rendered, output: type[T]) -> Answer[T]:
-        """See `Model.answer`."""
-        try:
-            result = await self._runnable(agent, output).ainvoke(prompt.messages, _traced(agent, prompt))
-        except _CALL_ERRORS as error:
-            raise explain(error) from error
-        raw = cast("AIMessage", result["raw"])
-        return Answer(_parsed(result, output), _usage(raw), prompt.fingerprint)
-
-    async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """See `Model.screen`; without a moderation client nothing is screened."""
-        if self._moderation is None or not texts:
-            return []
-        try:
-            answer = await self._moderation.moderations.create(model=self._moderation_model, input=list(texts))
-        except openai.OpenAIError as error:
-            raise explain(error) from error
-        return [
-            Flag(index, category, scores[category])
-            for index, result in enumerate(answer.results)
-            for scores in [result.category_scores.model_dump(by_alias=True)]
-            for category, hit in result.categories.model_dump(by_alias=True).items()
-            if hit
-        ]
-
-    def _runnable(self, agent: str, output: type[BaseModel]) -> Runnable[Any, Any]:
-        key = (agent, output)
-        if key not in self._runnables:
-            chat = self._chat(agent)
-            self._runnables[key] = chat.with_structured_output(output, method="json_schema", include_raw=True)
-        return self._runnables[key]
-
-
-_CALL_ERRORS = (
-    openai.OpenAIError,
-    OutputParserException,
-    ValueError,  # pydantic's and json's
-    LookupError,  # an answer without choices
-    AttributeError,  # a page of HTML where an answer should be
-    TypeError,
-)
-
-
-def _traced(agent: str, prompt: Rendered) -> RunnableConfig:
-    told = {"run_name": agent, "tags": [f"agent:{agent}"], "metadata": {"prompt": prompt.fingerprint}}
-    return merge_configs(ensure_config(), cast("RunnableConfig", told))
-
-
-def _parsed(result: Mapping[str, Any], output: type[T]) -> T:
-    if error := result.get("parsing_error"):
-        raise explain(error) from error
-    raw = cast("AIMessage", result["raw"])
-    if refusal := raw.additional_kwargs.get("refusal"):
-        raise ModelRefused(f"The model declined: {refusal}")
-    if not isinstance(result["parsed"], output):
-        raise ModelGarbled("The model answered with nothing in it.")
-    return result["parsed"]
-
-
-def _usage(raw: AIMessage) -> Usage:
-    model = str(raw.response_metadata.get("model_name", "unknown"))
-    used = raw.usage_metadata
-    if used is None:
-        return Usage(model=model)
-    cached = used.get("input_token_details", {}).get("cache_read", 0)
-    return Usage(
-        model=model,
-        input_tokens=max(0, used["input_tokens"]),
-        cached_tokens=max(0, cached),
-        output_tokens=max(0, used["output_tokens"]),
-    )
-
-
-def explain(error: Exception) -> ModelError:
-    """`error` of an SDK as one of ours, in a sentence that a person can act on."""
-    match error:
-        case openai.RateLimitError() if error.code == "insufficient_quota":
-            return ModelRejected("The model account's quota is used up; add credit, then retry the campaign.")
-        case openai.RateLimitError():
-            return ModelUnavailable("The model server is rate-limiting us; retry in a minute.")
-        case openai.APITimeoutError():
-            return ModelUnavailable("The model server did not answer in time; retry when it is faster.")
-        case openai.APIConnectionError():
-            return ModelUnavailable("The model server cannot be reached; check OPENAI_BASE_URL and the network.")
-        case openai.InternalServerError():
-            return ModelUnavailable(f"The model server failed with status {error.status_code}; retry later.")
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return ModelRejected("The model server refused our key; check OPENAI_API_KEY.")
-        case OpenAIRefusalError():
-            return ModelRefused(f"The model declined: {error}")
-        case openai.LengthFinishReasonError():
-            return ModelGarbled("The model's answer was cut off at its length limit.")
-        case openai.ContentFilterFinishReasonError():
-            return ModelRefused("The provider's content filter stopped the answer.")
-        case openai.APIStatusError():
-            return ModelRejected(f"The model server does not accept our call: {error.message}")
-        case _:
-            return ModelGarbled(f"The model's answer could not be read ({type(error).__name__}).")
+    def on(self, account: Account) -> Model:
+        """The model as `account` sees it: its own budget, its own remembered answers."""
+        ...

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 _PLACEHOLDER = re.compile(r"\{\{ (\w+) \}\}")
+_CORRECTION = "That answer cannot be used: {} Answer again, whole, in the form that was asked for."
 _DATA = re.compile(r'<data name="(\w+)">\n(.*?)\n</data>', re.DOTALL)
 
 
@@ -29,6 +30,12 @@ class Rendered:
 
     messages: list[BaseMessage]
     fingerprint: str
+
+    def corrected(self, said: str, wrong: str) -> "Rendered":
+        """The same call, followed by what the model answered to it and what is wrong with that."""
+        return Rendered(
+            [*self.messages, AIMessage(said), HumanMessage(_CORRECTION.format(wrong))], self.fingerprint
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from langgraph.types import RetryPolicy, interrupt
 
 from agents import briefing, copywriter, moderator, resizer, translator
 from agents.copywriter import CAMPAIGN
-from agents.model import Answer, Flag, Model, ModelGarbled, ModelUnavailable, T
+from agents.model import Answer, Check, Flag, Model, ModelGarbled, ModelUnavailable, T
 from agents.moderator import Text
 from agents.product import Product
 from agents.prompts import Rendered
@@ -62,7 +62,9 @@ class _InStep:
     def __init__(self, model: Model) -> None:
         self._model = model
 
-    async def answer(self, agent: str, prompt: Rendered, output: type[T]) -> Answer[T]:
+    async def answer(
+        self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
+    ) -> Answer[T]:
         """See `Model.answer`."""
         config = ensure_config()
         info = get_runtime().execution_info
@@ -72,7 +74,7 @@ class _InStep:
         }
         token = var_child_runnable_config.set(merge_configs(config, {"metadata": metadata}))
         try:
-            return await self._model.answer(agent, prompt, output)
+            return await self._model.answer(agent, prompt, output, check=check)
         finally:
             var_child_runnable_config.reset(token)
 

@@ -101,7 +101,5 @@ def _named_keys(text: SecretStr) -> dict[str, bytes]:
         try:
             keys[name] = base64.b64decode(key, validate=True)
         except ValueError:
-            raise ValueError(
-                f"key {name!r} is not base64; make one with: openssl rand -base64 32"
-            ) from None
+            raise ValueError(f"key {name!r} is not base64; make one with: openssl rand -base64 32") from None
     return keys

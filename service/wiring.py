@@ -13,7 +13,8 @@ import openai
 from langchain_openai import ChatOpenAI
 
 from agents import offline
-from agents.model import ChatModel, Model
+from agents.chat import ChatModel
+from agents.model import Model
 from graph.campaign import build_campaign
 from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports

@@ -33,7 +33,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from agents.model import Answer, Flag, Model
+from agents.model import Answer, Check, Flag, Model
 from agents.product import Product
 from agents.prompts import Rendered
 from evals.cases import PHOTOS
@@ -122,10 +122,12 @@ class Recorder:
     levels: list[list[Call]] = field(default_factory=list[list[Call]])
     in_flight: int = 0
 
-    async def answer(self, agent: str, prompt: Rendered, output: type[T]) -> Answer[T]:
+    async def answer(
+        self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
+    ) -> Answer[T]:
         """See `Model.answer`."""
-        with self._noted(lambda model: model.answer(agent, prompt, output)):
-            return await self.model.answer(agent, prompt, output)
+        with self._noted(lambda model: model.answer(agent, prompt, output, check=check)):
+            return await self.model.answer(agent, prompt, output, check=check)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         """See `Model.screen`."""

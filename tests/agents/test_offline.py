@@ -25,9 +25,9 @@ from pydantic import HttpUrl
 
 from agents import briefing, copywriter, moderator, resizer, translator
 from agents.briefing import Brief
+from agents.chat import ChatModel
 from agents.copywriter import CAMPAIGN, Draft, assignment
 from agents.model import (
-    ChatModel,
     ModelError,
     ModelGarbled,
     ModelRefused,
