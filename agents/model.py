@@ -137,6 +137,8 @@ class Account:
     tenant: str
     campaign: str
     budget_usd: Decimal | None = None
+    fresh: bool = False
+    """True to ask anew even where an answer is remembered; the new one is remembered in its place."""
 
 
 class Model(Protocol):
@@ -163,3 +165,14 @@ class Models(Protocol):
     def on(self, account: Account) -> Model:
         """The model as `account` sees it: its own budget, its own remembered answers."""
         ...
+
+
+@dataclass(frozen=True)
+class Unmetered:
+    """The same model for everybody: nothing is remembered and nothing reserved."""
+
+    model: Model
+
+    def on(self, account: Account) -> Model:  # noqa: ARG002 - the contract
+        """See `Models.on`."""
+        return self.model

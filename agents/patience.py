@@ -144,9 +144,11 @@ class Patient:
     ) -> Answer[T]:
         """See `Model.answer`; the usage is that of all attempts."""
         asked, corrections, used = prompt, 0, None
+        deadline = time.monotonic() + self._seconds
         while True:
+            call = partial(self._model.answer, agent, asked, output, check=check)
             try:
-                answer = await self._persist(partial(self._model.answer, agent, asked, output, check=check))
+                answer = await self._persist(call, deadline)
             except ModelGarbled as error:
                 used = _sum(used, error.usage)
                 if corrections == CORRECTIONS:
@@ -161,11 +163,10 @@ class Patient:
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         """See `Model.screen`."""
-        return await self._persist(partial(self._model.screen, texts))
+        return await self._persist(partial(self._model.screen, texts), time.monotonic() + self._seconds)
 
-    async def _persist(self, call: Callable[[], Awaitable[R]]) -> R:
+    async def _persist(self, call: Callable[[], Awaitable[R]], deadline: float) -> R:
         """Make the call again while nobody answers."""
-        deadline = time.monotonic() + self._seconds
         pauses, attempts = _pauses(), 0
         while True:
             trial = await self._breaker.enter(deadline if self._waits else 0)

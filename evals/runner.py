@@ -15,6 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langsmith import run_helpers
 
+from agents.model import Unmetered
+from agents.patience import Patient
 from evals.cases import BUDGET_USD, Case
 from evals.evaluators import EVALUATORS, Finished, Score, evaluate
 from graph.campaign import build_campaign
@@ -62,7 +64,7 @@ async def open_studio(settings: Settings, folder: Path) -> AsyncGenerator[Studio
         saver = await stack.enter_async_context(RedisSaver.from_url(url, prefix="evals"))
         model = await stack.enter_async_context(open_model(settings))
         assets = LocalAssets(folder / "assets")
-        yield Studio(build_campaign(Ports(model, assets)).compile(checkpointer=saver), assets)
+        yield Studio(build_campaign(Ports(Unmetered(Patient(model)), assets)).compile(checkpointer=saver), assets)
 
 
 async def run_cases(

@@ -5,10 +5,11 @@ from langgraph.types import TimeoutPolicy
 
 from graph import routes
 from graph.state import CampaignInput, CampaignState
-from graph.steps import RETRY, Ports, Steps
+from graph.steps import Ports, Steps
 
-STEP_SECONDS = 180.0
-"""No attempt at a step takes longer. A gate only asks: while a person thinks, no step runs."""
+STEP_SECONDS = 300.0
+"""No step takes longer: a model call has its own, shorter patience, and second attempts are made there.
+A gate only asks: while a person thinks, no step runs."""
 
 
 def build_campaign(ports: Ports) -> StateGraph[CampaignState, None, CampaignInput, CampaignState]:
@@ -17,13 +18,13 @@ def build_campaign(ports: Ports) -> StateGraph[CampaignState, None, CampaignInpu
     graph = StateGraph(CampaignState, input_schema=CampaignInput)
     graph.set_node_defaults(timeout=TimeoutPolicy(run_timeout=STEP_SECONDS))
 
-    graph.add_node("brief", steps.brief, retry_policy=RETRY)
-    graph.add_node("study", steps.study, retry_policy=RETRY)
+    graph.add_node("brief", steps.brief)
+    graph.add_node("study", steps.study)
     graph.add_node("assign", steps.assign)
-    graph.add_node("write_copy", steps.write_copy, retry_policy=RETRY)
+    graph.add_node("write_copy", steps.write_copy)
     graph.add_node("moderate_copy", steps.moderate_copy)
     graph.add_node("gate_copy", steps.gate_copy)
-    graph.add_node("translate", steps.translate, retry_policy=RETRY)
+    graph.add_node("translate", steps.translate)
     graph.add_node("moderate_translations", steps.moderate_translations)
     graph.add_node("render", steps.render)
     graph.add_node("assemble", steps.assemble)

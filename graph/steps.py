@@ -7,16 +7,16 @@ model call is a checkpointed unit of its own: a step makes one, or makes several
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar, cast
 
 from langchain_core.runnables.config import ensure_config, merge_configs, var_child_runnable_config
 from langgraph.func import task
-from langgraph.runtime import get_runtime
-from langgraph.types import RetryPolicy, interrupt
+from langgraph.types import interrupt
 
 from agents import briefing, copywriter, moderator, resizer, translator
 from agents.copywriter import CAMPAIGN
-from agents.model import Answer, Check, Flag, Model, ModelGarbled, ModelUnavailable, T
+from agents.model import Account, Answer, Check, Flag, Model, ModelGarbled, Models, T
 from agents.moderator import Text
 from agents.product import Product
 from agents.prompts import Rendered
@@ -37,27 +37,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def worth_retrying(error: Exception) -> bool:
-    """Whether asking again at once may help: the model did not answer, or not what was asked."""
-    return isinstance(error, ModelUnavailable | ModelGarbled)
-
-
 MAX_ROUNDS = 2
 """How often moderation sends a text back before a person must look."""
-
-RETRY = RetryPolicy(initial_interval=0.5, max_interval=8.0, max_attempts=3, retry_on=worth_retrying)
 
 
 @dataclass(frozen=True)
 class Ports:
     """What the steps need of the outside world."""
 
-    model: Model
+    models: Models
     assets: AssetStore
 
 
 class _InStep:
-    """A `Model` whose calls say in traces which step made them, and at which attempt."""
+    """A `Model` whose calls say in traces which step made them."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -67,12 +60,8 @@ class _InStep:
     ) -> Answer[T]:
         """See `Model.answer`."""
         config = ensure_config()
-        info = get_runtime().execution_info
-        metadata = {
-            "step": config.get("metadata", {}).get("langgraph_node", agent),
-            "attempt": info.node_attempt if info else 1,
-        }
-        token = var_child_runnable_config.set(merge_configs(config, {"metadata": metadata}))
+        step = config.get("metadata", {}).get("langgraph_node", agent)
+        token = var_child_runnable_config.set(merge_configs(config, {"metadata": {"step": step}}))
         try:
             return await self._model.answer(agent, prompt, output, check=check)
         finally:
@@ -87,7 +76,7 @@ class Steps:
     """The nodes of the graph, as methods bound to their ports."""
 
     def __init__(self, ports: Ports) -> None:
-        self._model = _InStep(ports.model)
+        self._models = ports.models
         self._assets = ports.assets
         self._judge = _checkpointed("judge", self._judge_texts)
         self._screen = _checkpointed("screen", self._screen_texts)
@@ -96,7 +85,7 @@ class Steps:
         """Say what the campaign is about, and fill in what the order left to defaults."""
         order = _order(state)
         answer = await briefing.write_brief(
-            self._model,
+            self._model(order.tenant),
             order.product,
             tone=order.tone,
             audience=order.audience,
@@ -115,7 +104,11 @@ class Steps:
         photo = await self._photo(order)
         proxy = await asyncio.to_thread(photo.proxy)
         answer = await resizer.study_picture(
-            self._model, order.product, picture=proxy, media_type="image/jpeg", language=order.source_language
+            self._model(order.tenant),
+            order.product,
+            picture=proxy,
+            media_type="image/jpeg",
+            language=order.source_language,
         )
         measured = await asyncio.to_thread(photo.measure)
         return {"study": {**answer.output.model_dump(), **measured}, "costs": [entry("study", answer)]}
@@ -128,7 +121,7 @@ class Steps:
         """Write the copy of one platform's placements."""
         order = Order.model_validate(state["order"])
         answer = await copywriter.write_copy(
-            self._model,
+            self._model(order.tenant),
             order.product,
             brief=briefing.Brief.model_validate(state["brief"]),
             tone=order.tone,
@@ -150,7 +143,7 @@ class Steps:
         costs: list[JSON] = []
         if not _blocks(found):
             judged, screened = await asyncio.gather(
-                self._judge(state["order"], order.source_language, copy, None), self._screen(copy)
+                self._judge(state["order"], order.source_language, copy, None), self._screen(order.tenant, copy)
             )
             found += judged["findings"] + screened
             costs.append(judged["cost"])
@@ -168,7 +161,7 @@ class Steps:
         silent = _wordless(order.placements)
         asked = [placement for placement in state["copy"] if placement in blamed - silent.keys()]
         answer = await translator.translate(
-            self._model,
+            self._model(order.tenant),
             order.product,
             tone=order.tone,
             source=language_of(order.source_language),
@@ -280,7 +273,7 @@ class Steps:
         costs: list[JSON] = []
         if not _blocks(found):
             judged, screened = await asyncio.gather(
-                self._judge(state["order"], name, copy, state["copy"]), self._screen(copy)
+                self._judge(state["order"], name, copy, state["copy"]), self._screen(order.tenant, copy)
             )
             found += judged["findings"] + screened
             costs.append(judged["cost"])
@@ -291,7 +284,7 @@ class Steps:
     ) -> JSON:
         said = _judged_texts(copy, source)
         answer = await moderator.judge(
-            self._model,
+            self._model(order.get("tenant", "default")),
             Product.model_validate(order["product"]),
             tone=order["tone"],
             language=language,
@@ -300,9 +293,16 @@ class Steps:
         found = [finding.as_json() for finding in moderator.findings(answer.output, said)]
         return {"findings": found, "cost": entry("judge", answer, language=language)}
 
-    async def _screen_texts(self, copy: dict[str, JSON]) -> list[JSON]:
-        found = await moderator.screen(self._model, _judged_texts(copy, None))
+    async def _screen_texts(self, tenant: str, copy: dict[str, JSON]) -> list[JSON]:
+        found = await moderator.screen(self._model(tenant), _judged_texts(copy, None))
         return [finding.as_json() for finding in found]
+
+    def _model(self, tenant: str) -> Model:
+        """The model as this campaign's account has it; whoever runs the graph says what it may cost."""
+        run = ensure_config().get("configurable", {})
+        budget = run.get("budget_usd")
+        account = Account(tenant, str(run.get("thread_id", "")), None if budget is None else Decimal(budget))
+        return _InStep(self._models.on(account))
 
     async def _photo(self, order: Order) -> Photo:
         data = await self._assets.get(order.picture.sha256, tenant=order.tenant)
@@ -311,7 +311,7 @@ class Steps:
 
 def _checkpointed(name: str, call: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Awaitable[R]]:
     """`call` as a unit whose answer is kept, so that a repeated step does not make it again."""
-    return cast("Callable[P, Awaitable[R]]", task(name=name, retry_policy=RETRY)(cast("Any", call)))
+    return cast("Callable[P, Awaitable[R]]", task(name=name)(cast("Any", call)))
 
 
 def _order(state: CampaignState) -> Order:

@@ -14,7 +14,8 @@ from langchain_openai import ChatOpenAI
 
 from agents import offline
 from agents.chat import ChatModel
-from agents.model import Model
+from agents.model import Model, Unmetered
+from agents.patience import Patient
 from graph.campaign import build_campaign
 from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports
@@ -67,7 +68,7 @@ async def open_fanfare(
         )
         assets = LocalAssets(_assets_root(settings))
         model = await stack.enter_async_context(open_model(settings))
-        ports = Ports(model, assets)
+        ports = Ports(Unmetered(patient(model, settings)), assets)
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
@@ -106,6 +107,11 @@ async def open_model(settings: Settings) -> AsyncGenerator[Model]:
             )  # fmt: skip
 
         yield ChatModel(chat, moderation=client if settings.moderation else None)
+
+
+def patient(model: Model, settings: Settings) -> Model:
+    """`model`, asked again while its server is away."""
+    return Patient(model, seconds=settings.model_patience_seconds, call_seconds=settings.model_timeout_seconds)
 
 
 def model_languages(settings: Settings) -> frozenset[str] | None:

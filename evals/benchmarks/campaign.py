@@ -33,7 +33,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from agents.model import Answer, Check, Flag, Model
+from agents.model import Answer, Check, Flag, Model, Unmetered
 from agents.product import Product
 from agents.prompts import Rendered
 from evals.cases import PHOTOS
@@ -156,7 +156,7 @@ class Bench:
 
     def graph(self, model: Model) -> Graph:
         """The campaign graph, speaking to `model`."""
-        return build_campaign(Ports(model, self.assets)).compile(checkpointer=self.saver)
+        return build_campaign(Ports(Unmetered(model), self.assets)).compile(checkpointer=self.saver)
 
     async def order(self, *, pictures: bool) -> Order:
         """The campaign that is measured."""

@@ -105,8 +105,11 @@ class RedisSaver(SaverPlans):
             yield saver
 
     async def check(self) -> list[str]:
-        """Return a sentence for each way in which this server may lose checkpoints; none is good news."""
-        return await self._run(self._check())
+        """Return a sentence for each way in which this server may lose checkpoints; none is good news.
+
+        A server that is not there is told at once: whoever asks will ask again.
+        """
+        return await self._run(self._check(), patience=0)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest; None only if there is none."""
@@ -191,8 +194,9 @@ class RedisSaver(SaverPlans):
         except TimeoutError as error:
             raise explain(error, where=self._where, thread_id=step.thread_id) from error
 
-    async def _run(self, plan: Plan[T]) -> T:
-        told = await self._advance(converse(plan, timeout=self._timeout, where=self._where))
+    async def _run(self, plan: Plan[T], *, patience: float | None = None) -> T:
+        seconds = self._timeout if patience is None else patience
+        told = await self._advance(converse(plan, timeout=seconds, where=self._where))
         result: T = told.value
         return result
 

@@ -93,8 +93,11 @@ class SyncRedisSaver(SaverPlans):
             yield saver
 
     def check(self) -> list[str]:
-        """Return a sentence for each way in which this server may lose checkpoints; none is good news."""
-        return self._run(self._check())
+        """Return a sentence for each way in which this server may lose checkpoints; none is good news.
+
+        A server that is not there is told at once: whoever asks will ask again.
+        """
+        return self._run(self._check(), patience=0)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest; None only if there is none."""
@@ -160,8 +163,9 @@ class SyncRedisSaver(SaverPlans):
         """Refuse: this saver would hold up an event loop."""
         raise NotImplementedError("Use `graph.invoke(...)`, or RedisSaver for a graph with asyncio.")
 
-    def _run(self, plan: Plan[T]) -> T:
-        told = self._advance(converse(plan, timeout=self._timeout, where=self._where))
+    def _run(self, plan: Plan[T], *, patience: float | None = None) -> T:
+        seconds = self._timeout if patience is None else patience
+        told = self._advance(converse(plan, timeout=seconds, where=self._where))
         result: T = told.value
         return result
 

@@ -503,7 +503,7 @@ async def test_opening_an_unwritten_thread_already_shuts_older_epochs_out(saver:
 
 
 async def test_a_dead_server_is_never_an_absent_thread(own_server: Server) -> None:
-    async with RedisSaver.from_url(own_server.url, timeout=1) as saver:
+    async with RedisSaver.from_url(own_server.url, timeout=0.3) as saver:
         config = await put(saver, at("t"), "kept")
         own_server.kill()
         raised = {name: await outcome(call) for name, call in operations(saver, config).items()}

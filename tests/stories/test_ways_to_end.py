@@ -83,6 +83,7 @@ def _at(data_dir: Path, url: str) -> Settings:
         openai_api_key=SecretStr("sk-rehearsal"),
         model="rehearsal",
         model_timeout_seconds=5,
+        model_patience_seconds=2,
     )
 
 
