@@ -106,6 +106,7 @@ def operations(saver: RedisSaver, config: RunnableConfig) -> dict[str, Callable[
         "get": lambda: saver.aget_tuple(at(thread_id)),
         "put": lambda: put(saver, config, run_id="run"),
         "put_writes": lambda: saver.aput_writes(config, [("c", 1)], "task"),
+        "history": lambda: saver.aget_delta_channel_history(config=config, channels=["word"]),
         "list": lambda: ids(saver, at(thread_id)),
         "list all": lambda: ids(saver, None),
         "check": saver.check,
