@@ -13,6 +13,7 @@ from graph.checkpoints.errors import (
     CheckpointStoreUnavailable,
     CheckpointUnreadable,
     StaleEpoch,
+    ThreadForgotten,
     ThreadOccupied,
 )
 from graph.checkpoints.saver import RedisSaver
@@ -33,6 +34,7 @@ __all__ = [
     "RedisSaver",
     "StaleEpoch",
     "SyncRedisSaver",
+    "ThreadForgotten",
     "ThreadOccupied",
     "encrypted",
     "locate",

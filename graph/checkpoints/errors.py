@@ -48,6 +48,10 @@ class CheckpointUnreadable(CheckpointStoreError):
     """A checkpoint was altered, or written with a serializer or key that this saver does not have."""
 
 
+class ThreadForgotten(CheckpointStoreError):
+    """The thread was deleted, pruned or expired while a run went on; nothing was written."""
+
+
 class ThreadOccupied(CheckpointStoreError):
     """A thread cannot be copied onto one that holds other checkpoints; nothing was changed."""
 
@@ -74,6 +78,12 @@ _REFUSALS = (
         "should run with maxmemory-policy noeviction; restore its backup, or delete the thread.",
     ),
     _Refusal(
+        codes="FORGOTTEN",
+        kind=ThreadForgotten,
+        sentence="Thread {thread!r} was deleted, pruned or expired while this run went on, so its next "
+        "checkpoint could not be whole and was not written. Start the thread anew.",
+    ),
+    _Refusal(
         codes="OCCUPIED",
         kind=ThreadOccupied,
         sentence="Thread {thread!r} holds checkpoints of its own. Copy to a new id, or delete it first.",
@@ -90,7 +100,7 @@ _REFUSALS = (
         "Point the URL at the primary, or mend its disk or replicas, then resume.",
     ),
     _Refusal(
-        codes="NOAUTH|WRONGPASS|NOPERM",
+        codes="NOAUTH|WRONGPASS|NOPERM|ACL failure|executing the script can't run",
         kind=CheckpointStoreDenied,
         sentence="{where} refused this user ({said}). Check the user's name, password and permissions.",
     ),

@@ -333,11 +333,11 @@ class SaverPlans(BaseCheckpointSaver[str]):
             yield self._maintain(scripts.FORGET_RUNS, layout.thread_of(key), runs)
 
     def _copy_thread(self, source: str, target: str) -> Plan[None]:
-        if source == target:
+        if str(source) == str(target):
             return
-        dump = yield self._maintain(scripts.DUMP, source)
+        dump = yield self._maintain(scripts.DUMP, str(source))
         if any(dump):
-            yield self._call(scripts.RESTORE, target, dump)
+            yield self._call(scripts.RESTORE, str(target), dump)
 
     def _prune(self, thread_ids: Sequence[str], strategy: str) -> Plan[None]:
         known = {"keep_latest": scripts.PRUNE, "delete": scripts.DELETE}

@@ -4,23 +4,26 @@
 
 local CHUNK = 1000 -- unpack() overflows the Lua stack near 8,000
 
+-- Returns an error for a caller whose epoch is older than the thread's.
+local function refused()
+  local held = ARGV[1] ~= '' and redis.call('GET', KEYS[6])
+  if held and tonumber(held) > tonumber(ARGV[1]) then return redis.error_reply('STALEEPOCH ' .. held) end
+end
+
 -- Opens the thread under the caller's epoch; returns an error for a stale caller, and whether it changed.
 local function claim()
   if ARGV[1] == '' then return nil, false end
+  local stale = refused()
+  if stale then return stale, false end
   local held = redis.call('GET', KEYS[6])
-  if held and tonumber(held) > tonumber(ARGV[1]) then
-    return redis.error_reply('STALEEPOCH ' .. held), false
-  end
   if held ~= ARGV[1] then redis.call('SET', KEYS[6], ARGV[1]) end
   return nil, held ~= ARGV[1]
 end
 
 -- Gives all keys one moment of expiry, or none: a thread never expires by halves.
 local function touch()
-  if ARGV[2] ~= '' then
-    for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end
-  elseif redis.call('PTTL', KEYS[1]) >= 0 then
-    for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
+  for _, key in ipairs(KEYS) do
+    if ARGV[2] ~= '' then redis.call('PEXPIRE', key, ARGV[2]) else redis.call('PERSIST', key) end
   end
 end
 
