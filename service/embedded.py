@@ -59,8 +59,10 @@ def hold(folder: Path, command: str, url: str | None = None) -> Generator[None]:
 
 
 @contextlib.asynccontextmanager
-async def private_server(folder: Path) -> AsyncGenerator[str]:
+async def private_server(folder: Path, *, appendfsync: str = "always") -> AsyncGenerator[str]:
     """A Valkey server with an append-only file in `folder`; yields its unix:// URL.
+
+    What it has acknowledged is on the disk, unless `appendfsync` says otherwise.
 
     The caller holds the data folder, so a server that still answers there is an orphan of a
     killed process: it is asked to save and end before ours starts.
@@ -68,7 +70,7 @@ async def private_server(folder: Path) -> AsyncGenerator[str]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     socket = _socket(folder)
     await _end_orphan(folder, socket)
-    process = await asyncio.to_thread(_spawn, folder, socket)
+    process = await asyncio.to_thread(_spawn, folder, socket, appendfsync)
     try:
         await _ready(process, socket, folder)
         yield f"unix://{socket}"
@@ -113,11 +115,11 @@ async def _end_orphan(folder: Path, socket: Path) -> None:
     socket.unlink(missing_ok=True)
 
 
-def _spawn(folder: Path, socket: Path) -> subprocess.Popen[bytes]:
+def _spawn(folder: Path, socket: Path, appendfsync: str) -> subprocess.Popen[bytes]:
     # Options by argument, with paths relative to the folder: a configuration file could not quote them.
     options = {
         "port": "0", "unixsocket": str(socket), "unixsocketperm": "700", "dir": "./", "pidfile": "valkey.pid",
-        "appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction",
+        "appendonly": "yes", "appendfsync": appendfsync, "save": "", "maxmemory-policy": "noeviction",
         "daemonize": "no", "loglevel": "notice",
     }  # fmt: skip
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]

@@ -1,7 +1,7 @@
 """The server that a URL names: one alone, a cluster, or the primary that sentinels know."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
-from graph.checkpoints.errors import explain
+from graph.checkpoints.errors import FAILURES, explain
 
 AsyncClient: TypeAlias = redis.asyncio.Redis | redis.asyncio.RedisCluster
 SyncClient: TypeAlias = redis.Redis | redis.RedisCluster
@@ -95,6 +95,10 @@ async def open_async(
     retry = AsyncRetry(EqualJitterBackoff(cap=1, base=0.05), retries, (RedisConnectionError,))
     client, *others = _clients(redis.asyncio, location, retry, timeout, max_connections)
     try:
+        if location.topology == "cluster":
+            # Many first calls at once break a client that has not seen its cluster; one away is told later.
+            with suppress(*FAILURES):
+                await client.initialize()
         yield client
     finally:
         for each in (client, *others):

@@ -23,7 +23,7 @@ def _disk(info: Mapping[str, Any], save: str | None, where: str) -> Iterator[str
     else:
         yield (
             f"{where} keeps nothing on disk: a restart loses every thread. "
-            "Set appendonly yes (and appendfsync everysec) in its configuration."
+            "Set appendonly yes in its configuration, and appendfsync always if it shall lose nothing."
         )
 
 

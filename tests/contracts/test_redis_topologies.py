@@ -238,7 +238,7 @@ async def test_tls_is_spoken_and_the_certificate_checked(secure: tuple[int, Path
 # A user with few rights
 
 RIGHTS = "+evalsha +eval +hset +hsetnx +hget +hmget +hexists +hdel +hkeys +zadd +zrem +zscore +zrange +zrangebylex"
-MORE_RIGHTS = "+zrevrangebylex +exists +get +set +pexpire +persist +unlink +dump +restore +scan +info"
+MORE_RIGHTS = "+zrevrangebylex +exists +get +set +pexpireat +time +persist +unlink +dump +restore +scan +info"
 
 
 async def test_a_user_needs_the_documented_rights_only(own_server: Server) -> None:

@@ -22,9 +22,13 @@ end
 
 -- Gives all keys one moment of expiry, or none: a thread never expires by halves.
 local function touch()
-  for _, key in ipairs(KEYS) do
-    if ARGV[2] ~= '' then redis.call('PEXPIRE', key, ARGV[2]) else redis.call('PERSIST', key) end
+  if ARGV[2] == '' then
+    for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
+    return
   end
+  local now = redis.call('TIME') -- Redis 7.0 lets its clock run on within a script, so PEXPIRE would straddle
+  local moment = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2])
+  for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, moment) end
 end
 
 -- Returns the values of hash fields in order, false for an absent one, and whether any is absent.
