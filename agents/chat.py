@@ -1,153 +1,255 @@
-"""A `Model` behind any OpenAI-compatible server, through ChatOpenAI: one attempt a call."""
+"""A `Model` behind any OpenAI-compatible server, through ChatOpenAI: one attempt a call.
 
-from collections.abc import Callable, Mapping, Sequence
+The only file that knows a provider's SDK.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
+from urllib.parse import urlsplit
 
+import httpx2
 import openai
-from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 from langchain_openai import ChatOpenAI
-from langchain_openai.chat_models.base import OpenAIRefusalError
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
+from agents.complaints import Complaint
 from agents.model import (
     Answer,
     Check,
     Flag,
-    ModelBusy,
     ModelError,
     ModelGarbled,
-    ModelQuotaSpent,
-    ModelRefused,
     ModelRejected,
     ModelUnavailable,
     T,
-    Usage,
 )
 from agents.prompts import Rendered
+from agents.replies import completion, garbled, object_of, said_by, usage_of
+from agents.ways import WAYS, Ladder, Way, in_words, parameters, unknown
+
+OPENAI = "https://api.openai.com/v1"
+_MODERATION_MODEL = "omni-moderation-latest"
+_ODD = (TimeoutError, ValueError, LookupError, AttributeError, TypeError)
+"""What the SDKs raise beside their own errors, at answers of a shape that they do not expect."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An OpenAI-compatible server, and how it is asked."""
+
+    model: str
+    base_url: str = OPENAI
+    key: SecretStr | None = None
+    agent_models: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Other models than `model`, by agent."""
+    timeout: float = 60.0
+    """Seconds that one call may take, to its last byte; waiting for one's turn is not counted."""
+    concurrency: int = 1000
+    """Calls in flight at once."""
+    max_output_tokens: int | None = None
+    moderation: bool = True
+    """Whether it has a moderation endpoint that shall be asked."""
+
+    @property
+    def secret(self) -> str:
+        """The key as it is sent; servers that want none are sent a word."""
+        return self.key.get_secret_value() if self.key else "none"
+
+    def model_of(self, agent: str) -> str:
+        """The name of the model that `agent` is given."""
+        return self.agent_models.get(agent, self.model)
+
+
+@contextlib.asynccontextmanager
+async def open_chat(
+    endpoint: Endpoint, *, transport: httpx2.AsyncBaseTransport | None = None
+) -> AsyncGenerator["ChatModel"]:
+    """The models at `endpoint`, over connections that are kept; by `transport` where there is no network."""
+    limits = httpx2.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency)
+    async with httpx2.AsyncClient(transport=transport, limits=limits, timeout=endpoint.timeout) as http:
+        yield ChatModel(endpoint, http)
 
 
 class ChatModel:
     """A `Model` behind an OpenAI-compatible server.
 
-    `chat` makes the client for an agent's name; runnables with structured output are built
-    once for each agent and output type, because building one costs more than calling it.
+    A runnable is built once for each agent, output type and way of asking, because building one costs more
+    than calling it. The way is found out once for each model, by what the server refuses.
     """
 
-    def __init__(
-        self,
-        chat: Callable[[str], ChatOpenAI],
-        *,
-        moderation: openai.AsyncOpenAI | None,
-        moderation_model: str = "omni-moderation-latest",
-    ) -> None:
-        self._chat = chat
-        self._moderation = moderation
-        self._moderation_model = moderation_model
-        self._runnables: dict[tuple[str, type[BaseModel]], Runnable[Any, Any]] = {}
+    def __init__(self, endpoint: Endpoint, http: httpx2.AsyncClient) -> None:
+        self._endpoint = endpoint
+        self._http = http
+        self._sdk = openai.AsyncOpenAI(
+            api_key=endpoint.secret, base_url=endpoint.base_url, http_client=http, max_retries=0
+        )
+        self._turns = asyncio.Semaphore(endpoint.concurrency)
+        self._ladders: defaultdict[str, Ladder] = defaultdict(Ladder)
+        self._runnables: dict[tuple[str, type[BaseModel], Way], Runnable[Any, AIMessage]] = {}
 
     async def answer(
         self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
     ) -> Answer[T]:
-        """See `Model.answer`; one attempt."""
+        """See `Model.answer`; one attempt. Every text in the answer is clean, see `agents.hygiene`."""
+        raw, way = await self._asked(agent, prompt, output)
+        usage = usage_of(raw)
         try:
-            result = await self._runnable(agent, output).ainvoke(prompt.messages, _traced(agent, prompt))
-        except _CALL_ERRORS as error:
-            raise explain(error) from error
-        raw = cast("AIMessage", result["raw"])
-        parsed = _parsed(result, output)
-        if check and (wrong := check(parsed)):
-            raise ModelGarbled(wrong, said=str(raw.content), wrong=wrong, usage=_usage(raw))
-        return Answer(parsed, _usage(raw), prompt.fingerprint)
+            parsed = object_of(raw, output)
+            self._ladder(agent).worked(way)
+            if check and (wrong := check(parsed)):
+                raise garbled(wrong, said=said_by(raw))
+        except ModelError as error:
+            error.usage = usage
+            raise
+        return Answer(parsed, usage, prompt.fingerprint)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """See `Model.screen`; without a moderation client nothing is screened."""
-        if self._moderation is None or not texts:
+        """See `Model.screen`; where the endpoint has no moderation nothing is screened."""
+        if not self._endpoint.moderation or not texts:
             return []
         try:
-            answer = await self._moderation.moderations.create(model=self._moderation_model, input=list(texts))
-        except openai.OpenAIError as error:
-            raise explain(error) from error
-        return [
-            Flag(index, category, scores[category])
-            for index, result in enumerate(answer.results)
-            for scores in [result.category_scores.model_dump(by_alias=True)]
-            for category, hit in result.categories.model_dump(by_alias=True).items()
-            if hit
-        ]
+            return await self._flags(texts)
+        except ModelRejected as error:
+            if isinstance(error.__cause__, openai.NotFoundError):
+                raise ModelRejected(
+                    "The model server moderates no texts; set FANFARE_MODERATION=false."
+                ) from error
+            raise
 
-    def _runnable(self, agent: str, output: type[BaseModel]) -> Runnable[Any, Any]:
-        key = (agent, output)
+    async def _flags(self, texts: Sequence[str]) -> list[Flag]:
+        async with self._turn():
+            answer = await self._sdk.moderations.create(model=_MODERATION_MODEL, input=list(texts))
+            return [
+                Flag(index, category, scores[category])
+                for index, result in enumerate(answer.results)
+                for scores in [result.category_scores.model_dump(by_alias=True)]
+                for category, hit in result.categories.model_dump(by_alias=True).items()
+                if hit
+            ]
+
+    def identity(self, agent: str) -> str:
+        """All that an answer depends on beside prompt and output; `screen` stands for the moderation endpoint."""
+        url = urlsplit(self._endpoint.base_url)
+        where = f"{url.scheme}://{url.hostname}:{url.port or ''}{url.path.rstrip('/')}"
+        if agent == "screen":
+            return f"{where} {_MODERATION_MODEL if self._endpoint.moderation else 'none'}"
+        return f"{where} {self._endpoint.model_of(agent)} {self._endpoint.max_output_tokens}"
+
+    async def _asked(self, agent: str, prompt: Rendered, output: type[BaseModel]) -> tuple[AIMessage, Way]:
+        """What the server says, and the way in which it was asked: the first that it knows."""
+        ladder = self._ladder(agent)
+        tries = len(WAYS)
+        while True:
+            way = ladder.way
+            tries -= 1
+            try:
+                return await self._told(agent, prompt, output, way), way
+            except (ModelRejected, ModelUnavailable) as error:
+                if not (tries and _is_unknown(way, error) and ladder.refused(way)):
+                    if isinstance(error, ModelRejected):
+                        ladder.failed()
+                    raise
+
+    def _ladder(self, agent: str) -> Ladder:
+        return self._ladders[self._endpoint.model_of(agent)]
+
+    async def _told(self, agent: str, prompt: Rendered, output: type[BaseModel], way: Way) -> AIMessage:
+        name, schema, _ = _form(output)
+        messages = in_words(way, prompt.messages, name, schema)
+        async with self._turn():
+            return await self._runnable(agent, output, way).ainvoke(messages, _traced(agent, prompt))
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """One of the calls that may be in flight, for as long as a call may take; the SDK's errors become ours."""
+        try:
+            async with self._turns, asyncio.timeout(self._endpoint.timeout):
+                yield
+        except ModelError:
+            raise
+        except (openai.OpenAIError, *_ODD) as error:
+            raise explain(error) from error
+
+    def _runnable(self, agent: str, output: type[BaseModel], way: Way) -> Runnable[Any, AIMessage]:
+        key = (agent, output, way)
         if key not in self._runnables:
-            chat = self._chat(agent)
-            self._runnables[key] = chat.with_structured_output(output, method="json_schema", include_raw=True)
+            name, schema, description = _form(output)
+            traced = {"kwargs": {"method": way}, "schema": schema}
+            asked = parameters(way, name, schema, description)
+            self._runnables[key] = self._chat(agent).bind(ls_structured_output_format=traced, **asked)
         return self._runnables[key]
 
-
-_CALL_ERRORS = (
-    openai.OpenAIError,
-    OutputParserException,
-    ValueError,  # pydantic's and json's
-    LookupError,  # an answer without choices
-    AttributeError,  # a page of HTML where an answer should be
-    TypeError,
-)
-
-
-def _traced(agent: str, prompt: Rendered) -> RunnableConfig:
-    told = {"run_name": agent, "tags": [f"agent:{agent}"], "metadata": {"prompt": prompt.fingerprint}}
-    return merge_configs(ensure_config(), cast("RunnableConfig", told))
+    def _chat(self, agent: str) -> ChatOpenAI:
+        endpoint = self._endpoint
+        return _Chat(
+            model=endpoint.model_of(agent), api_key=lambda: endpoint.secret, base_url=endpoint.base_url,
+            http_async_client=self._http, max_retries=0, name=agent, timeout=endpoint.timeout,
+            max_completion_tokens=endpoint.max_output_tokens, openai_proxy=None,
+            # Compatible servers know chat completions; LangChain would choose by the model's name.
+            use_responses_api=False, disable_streaming=True,
+        )  # fmt: skip
 
 
-def _parsed(result: Mapping[str, Any], output: type[T]) -> T:
-    if error := result.get("parsing_error"):
-        raise explain(error) from error
-    raw = cast("AIMessage", result["raw"])
-    if refusal := raw.additional_kwargs.get("refusal"):
-        raise ModelRefused(f"The model declined: {refusal}")
-    if not isinstance(result["parsed"], output):
-        raise ModelGarbled("The model answered with nothing in it.")
-    return result["parsed"]
+class _Chat(ChatOpenAI):
+    """ChatOpenAI that takes an answer as it came: the SDK's parsing hides what a failed answer has cost."""
 
-
-def _usage(raw: AIMessage) -> Usage:
-    model = str(raw.response_metadata.get("model_name", "unknown"))
-    used = raw.usage_metadata
-    if used is None:
-        return Usage(model=model)
-    cached = used.get("input_token_details", {}).get("cache_read", 0)
-    return Usage(
-        model=model,
-        input_tokens=max(0, used["input_tokens"]),
-        cached_tokens=max(0, cached),
-        output_tokens=max(0, used["output_tokens"]),
-    )
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the contract
+        **kwargs: Any,
+    ) -> ChatResult:
+        payload = cast("dict[str, Any]", self._get_request_payload(messages, stop=stop, **kwargs))
+        payload.pop("stream", None)
+        response = await self.async_client.with_raw_response.create(**payload)
+        told = completion(response.http_response.content, model=self.model_name, asked=messages)
+        result = self._create_chat_result(told)
+        if refusal := told["choices"][0]["message"]["refusal"]:
+            result.generations[0].message.additional_kwargs["refusal"] = refusal
+        return result
 
 
 def explain(error: Exception) -> ModelError:
     """`error` of an SDK as one of ours, in a sentence that a person can act on."""
     match error:
-        case openai.RateLimitError() if error.code == "insufficient_quota":
-            return ModelQuotaSpent("The model account's quota is used up; add credit, then retry the campaign.")
-        case openai.RateLimitError():
-            return ModelBusy("The model server is rate-limiting us; retry in a minute.")
-        case openai.APITimeoutError():
+        case openai.APIStatusError():
+            return _complaint(error).explained()
+        case openai.APITimeoutError() | TimeoutError():
             return ModelUnavailable("The model server did not answer in time; retry when it is faster.")
         case openai.APIConnectionError():
             return ModelUnavailable("The model server cannot be reached; check OPENAI_BASE_URL and the network.")
-        case openai.InternalServerError():
-            return ModelUnavailable(f"The model server failed with status {error.status_code}; retry later.")
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return ModelRejected("The model server refused our key; check OPENAI_API_KEY.")
-        case OpenAIRefusalError():
-            return ModelRefused(f"The model declined: {error}")
-        case openai.LengthFinishReasonError():
-            return ModelGarbled("The model's answer was cut off at its length limit.")
-        case openai.ContentFilterFinishReasonError():
-            return ModelRefused("The provider's content filter stopped the answer.")
-        case openai.APIStatusError():
-            return ModelRejected(f"The model server does not accept our call: {error.message}")
         case _:
-            return ModelGarbled(f"The model's answer could not be read ({type(error).__name__}).")
+            return ModelGarbled(f"The model server's answer could not be read ({type(error).__name__}).")
+
+
+def _complaint(error: openai.APIStatusError) -> Complaint:
+    return Complaint.read(error.status_code, error.response.content, error.response.headers)
+
+
+def _is_unknown(way: Way, error: ModelError) -> bool:
+    """Whether the server refused `way` and not the call."""
+    cause = error.__cause__
+    return isinstance(cause, openai.APIStatusError) and unknown(way, cause.status_code, _complaint(cause).says)
+
+
+@cache
+def _form(output: type[BaseModel]) -> tuple[str, dict[str, Any], str]:
+    """The name of `output`, its schema in OpenAI's strict dialect, and what it is."""
+    schema = cast("dict[str, Any]", openai.pydantic_function_tool(output)["function"].get("parameters", {}))
+    return output.__name__, schema, schema.get("description", "")
+
+
+def _traced(agent: str, prompt: Rendered) -> RunnableConfig:
+    told = {"run_name": agent, "tags": [f"agent:{agent}"], "metadata": {"prompt": prompt.fingerprint}}
+    return merge_configs(ensure_config(), cast("RunnableConfig", told))

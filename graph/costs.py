@@ -6,35 +6,40 @@ from decimal import Decimal
 from typing import Any
 
 from agents.model import Answer
+from agents.purse import cost_of
 from graph.state import JSON
-from tools.pricing import cost_usd
 
-_TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
+_TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 
 
 def entry(step: str, answer: Answer[Any], *, language: str | None = None) -> JSON:
-    """One call as the `costs` channel keeps it; `usd` is a decimal string."""
+    """One call as the `costs` channel keeps it; `usd` is a decimal string, 0 where another campaign has paid."""
     used = answer.usage
-    usd = cost_usd(
-        used.model,
-        input_tokens=used.input_tokens,
-        cached_tokens=used.cached_tokens,
-        output_tokens=used.output_tokens,
-    )
-    return {"step": step, "language": language, **used.model_dump(), "usd": str(usd), "prompt": answer.prompt}
+    return {
+        "step": step,
+        "language": language,
+        **used.model_dump(),
+        "usd": str(cost_of(used) if answer.paid else 0),
+        "prompt": answer.prompt,
+        "call": answer.call,
+    }
 
 
 def total(costs: Sequence[Mapping[str, Any]]) -> JSON:
-    """The sum of `costs`: dollars as decimal strings, in all and by step, tokens, calls."""
+    """The sum of `costs`: dollars as decimal strings, in all and by step, tokens, calls.
+
+    A call that was answered twice from one payment counts once.
+    """
     by_step: dict[str, Decimal] = defaultdict(Decimal)
-    for cost in costs:
+    once = list({cost.get("call") or number: cost for number, cost in enumerate(costs)}.values())
+    for cost in once:
         by_step[cost["step"]] += Decimal(cost["usd"])
-    tokens = {name: sum(int(cost[name]) for cost in costs) for name in _TOKENS}
+    tokens = {name: sum(int(cost.get(name, 0)) for cost in once) for name in _TOKENS}
     return {
         "usd": _plain(sum(by_step.values(), Decimal(0))),
         **tokens,
-        "calls": len(costs),
-        "rehearsal": any(cost["model"] == "rehearsal" for cost in costs),
+        "calls": sum(int(cost.get("attempts", 1)) for cost in once),
+        "rehearsal": any(cost["model"] == "rehearsal" for cost in once),
         "by_step": {step: _plain(usd) for step, usd in by_step.items()},
     }
 

@@ -11,7 +11,7 @@ from graph.approval import Decision, EditRefused, edited
 from graph.content import content, copy_of
 from graph.state import Gate, Order, Picture
 from graph.steps import lint_findings
-from service.api.models import CampaignRequest, DecisionRequest
+from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import AWAITING, ENDED, Campaign, IdempotencyConflict, new_id, now
 from service.wiring import Fanfare, model_languages
@@ -136,9 +136,12 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
     return await get(fanfare, campaign.id)
 
 
-async def retry(fanfare: Fanfare, campaign: Campaign) -> Campaign:
+async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Campaign:
     """Let a failed campaign go on from its last checkpoint; raises a 409 problem when it has not failed."""
-    if not await fanfare.records.change(campaign.id, {"status": "queued", "error": None}, where=("failed",)):
+    values: dict[str, Any] = {"status": "queued", "error": None}
+    if asked.budget_usd is not None:
+        values["budget_usd"] = str(asked.budget_usd)
+    if not await fanfare.records.change(campaign.id, values, where=("failed",)):
         now_is = await get(fanfare, campaign.id)
         raise conflict("not-failed", f"The campaign is {_said(now_is)}; only a failed one can be retried.")
     fanfare.runs.go(campaign.id)

@@ -24,6 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agents import offline
+from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
 from service.client import Client, Refused, Unavailable, connect
 from service.embedded import DataFolderInUse
@@ -189,12 +190,19 @@ def reject(
     _decide(campaign_id, "reject", comment, server, as_json)
 
 
-@app.command(epilog="Example: fanfare retry 0199a1b2-…")
-def retry(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
-    """Let a failed campaign go on from where it stopped."""
+@app.command(epilog="Examples: fanfare retry 0199a1b2-… · fanfare retry 0199a1b2-… --budget 0.80")
+def retry(
+    campaign_id: Id,
+    budget: Annotated[
+        str | None, typer.Option(help="What its model calls may cost from now on in all, in $.")
+    ] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Let a failed campaign go on from where it stopped, with a new budget if one is given."""
 
     async def work(client: Client) -> int:
-        await client.call("POST", f"/v1/campaigns/{campaign_id}/retry")
+        await client.call("POST", f"/v1/campaigns/{campaign_id}/retry", json={"budget_usd": budget})
         return await _settled(client, campaign_id, as_json=as_json)
 
     _go(work, server, "fanfare retry")
@@ -249,16 +257,21 @@ def rehearsal(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
     latency: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0.0,
     jitter: Annotated[float, typer.Option(min=0, help="Seconds more or less, at random.")] = 0.0,
-    faults: Annotated[str, typer.Option(help="Faults and their rates: 429=0.02,reset=0.01")] = "",
+    faults: Annotated[
+        str, typer.Option(help=f"Faults and their rates: 429=0.02,reset=0.01; there are {', '.join(FAULTS)}.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same faults.")] = 0,
+    without: Annotated[
+        list[str] | None, typer.Option(help=f"What the server shall not know: {', '.join(FEATURES)}.")
+    ] = None,
 ) -> None:
     """Serve the rehearsal model as an OpenAI-compatible server, with latency and faults for load tests."""
     try:
         rates = offline.parse_faults(faults)
+        model = offline.rehearsal(latency=latency, jitter=jitter, faults=rates, seed=seed, without=without or ())
     except ValueError as error:
         _stop(Exit.INPUT, str(error))
     err.print(f"OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_API_KEY=rehearsal")
-    model = offline.rehearsal(latency=latency, jitter=jitter, faults=rates, seed=seed)
     uvicorn.run(model, host="127.0.0.1", port=port, log_level="warning")
 
 

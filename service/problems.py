@@ -56,19 +56,10 @@ def stopped(error: BaseException, step: str | None) -> dict[str, Any]:
                 "asset-missing",
                 "The campaign's photo is no longer stored; create the campaign again.",
             )
-        case BudgetSpent():
-            code, detail = "budget-spent", str(error)
         case _:
             code = "internal-error"
             detail = f"The step failed unexpectedly ({type(error).__name__}); the log has the details."
     return {**Problem(500, code, "The campaign stopped", detail).as_json(), "step": step}
-
-
-class BudgetSpent(Exception):
-    """The campaign has cost what it may cost."""
-
-    def __init__(self, spent: str, budget: str) -> None:
-        super().__init__(f"The campaign has spent ${spent} of its budget of ${budget}.")
 
 
 def sentence(errors: Sequence[Mapping[str, Any]]) -> str:

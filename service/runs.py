@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import AbstractContextManager
-from decimal import Decimal
 from typing import Any, Protocol, cast
 
 import structlog
@@ -18,7 +17,7 @@ from graph.content import revision
 from graph.costs import total
 from graph.state import CampaignState, Gate
 from service.events import Events
-from service.problems import BudgetSpent, stopped
+from service.problems import stopped
 from service.records import AWAITING, Campaign, Records
 
 log = structlog.get_logger()
@@ -145,7 +144,7 @@ class Runs:
             await self._fail(campaign, follower, error)
 
     async def _drive(self, campaign: Campaign, follower: "_Follower") -> None:
-        config = _config(campaign.id)
+        config = _config(campaign.id, budget_usd=campaign.budget_usd)
         snapshot = await self._graph.aget_state(config)
         follower.begin(cast("CampaignState", snapshot.values))
         stream = self._graph.astream(
@@ -261,12 +260,6 @@ class _Follower:
             await self._events.publish(self._campaign.id, "cost", total(self._costs))
         if time.monotonic() - self._told > _TELL_EVERY_SECONDS:
             await self.flush()
-        self._within_budget()
-
-    def _within_budget(self) -> None:
-        budget, spent = self._campaign.budget_usd, total(self._costs)["usd"]
-        if budget is not None and Decimal(spent) > Decimal(budget):
-            raise BudgetSpent(spent, budget)
 
 
 async def _ended(before: asyncio.Task[None]) -> None:
@@ -279,8 +272,8 @@ async def _ended(before: asyncio.Task[None]) -> None:
         raise
 
 
-def _config(campaign_id: str) -> RunnableConfig:
-    return {"configurable": {"thread_id": campaign_id}}
+def _config(campaign_id: str, *, budget_usd: str | None = None) -> RunnableConfig:
+    return {"configurable": {"thread_id": campaign_id, "budget_usd": budget_usd}}
 
 
 def _expected(order: dict[str, Any]) -> int:

@@ -1,16 +1,20 @@
 """Every setting, in one frozen class; the environment is read nowhere else."""
 
 import base64
+import json
+from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, cast
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.offline.cast import AGENTS
 from graph.checkpoints import KeyRing, encrypted, locate
 
 Provider = Literal["rehearsal", "openai"]
+_AGENTS = sorted(AGENTS.values())
 
 
 class Settings(BaseSettings):
@@ -41,7 +45,13 @@ class Settings(BaseSettings):
     model_provider: Provider | None = Field(
         default=None, description="rehearsal, or openai for any compatible server; openai once a key is set."
     )
-    model: str = Field(default="gpt-6-luna", description="The model every agent uses.")
+    model: str = Field(default="gpt-6-luna", description="The model of every agent that has none of its own.")
+    agent_models: Annotated[dict[str, str], NoDecode] = Field(
+        default={}, description='A JSON object of models by agent, as in {"moderator": "gpt-5-nano"}.'
+    )
+    model_max_output_tokens: int | None = Field(
+        default=None, gt=0, description="No answer is longer, reasoning counted; the server's limit when not set."
+    )
     model_timeout_seconds: float = Field(default=60.0, gt=0, description="No model call takes longer.")
     model_patience_seconds: float = Field(
         default=120.0, gt=0, description="How long a call is tried again while the model server is away."
@@ -49,6 +59,17 @@ class Settings(BaseSettings):
     model_connections: int = Field(default=1000, gt=0, description="Model calls in flight at once.")
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    fallback_model: str | None = Field(
+        default=None, description="A model to ask while the first one's server is away or its credit is spent."
+    )
+    fallback_base_url: str | None = Field(default=None, description="Its server, if that is another.")
+    fallback_api_key: SecretStr | None = Field(default=None, description="Its key, if that is another.")
+    tenant_day_usd: Decimal | None = Field(
+        default=None, gt=0, description="What a tenant's model calls may cost on one day (UTC), in US dollars."
+    )
+    answers_seconds: float = Field(
+        default=86_400, gt=0, description="How long a model's answer is kept, and not paid for again."
+    )
     moderation: bool = Field(
         default=True, description="Whether to ask the provider's moderation endpoint as well."
     )
@@ -71,6 +92,17 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith("file:///"):
             raise ValueError("only file:///absolute/folder is possible in this version")
         return url
+
+    @field_validator("agent_models", mode="before")
+    @classmethod
+    def _are_models_by_agent(cls, models: object) -> dict[str, str]:
+        found = _object(models)
+        for agent, model in found.items():
+            if agent not in _AGENTS:
+                raise ValueError(f"there is no agent {agent!r}; there are {', '.join(_AGENTS)}")
+            if not isinstance(model, str) or not model.strip():
+                raise ValueError(f"the model of {agent} must be a name")
+        return cast("dict[str, str]", found)
 
     @field_validator("redis_url")
     @classmethod
@@ -95,6 +127,16 @@ class Settings(BaseSettings):
     def provider(self) -> Provider:
         """The provider in force."""
         return self.model_provider or ("openai" if self.openai_api_key else "rehearsal")
+
+
+def _object(value: object) -> dict[str, object]:
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError('it must be a JSON object, as in {"moderator": "gpt-5-nano"}')  # noqa: TRY004 - pydantic's
+    return cast("dict[str, object]", found)
 
 
 def _named_keys(text: SecretStr) -> dict[str, bytes]:

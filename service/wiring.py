@@ -3,25 +3,27 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import httpx2
-import openai
-from langchain_openai import ChatOpenAI
 
 from agents import offline
-from agents.chat import ChatModel
-from agents.model import Model, Unmetered
-from agents.patience import Patient
+from agents.chat import OPENAI, ChatModel, Endpoint, open_chat
+from agents.ledger import Ledger, Remembered
+from agents.model import Account, Model
+from agents.patience import Patient, StoodIn
+from agents.purse import Estimate, Paid, Purse, UpperEstimate
 from graph.campaign import build_campaign
 from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports
 from service import migrations
+from service.answers import RedisLedger
 from service.embedded import hold, private_server
 from service.events import Events
+from service.purse import RedisPurse
 from service.records import Records
 from service.runs import Graph, Runs
 from service.settings import Settings
@@ -29,6 +31,9 @@ from service.tracing import open_tracer
 from tools.assets import AssetStore, LocalAssets
 
 PREFIX = "fanfare"
+_OUTPUT_TOKENS = 8000
+"""What an answer is taken to have at most where no cap is set: only a budget asks, and only beforehand."""
+_PURSE_SECONDS = 240.0  # less than a step may take
 _REDIS_SECONDS = 15.0  # longer than a reader of events waits for the next one
 
 
@@ -67,8 +72,8 @@ async def open_fanfare(
             RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
         )
         assets = LocalAssets(_assets_root(settings))
-        model = await stack.enter_async_context(open_model(settings))
-        ports = Ports(Unmetered(patient(model, settings)), assets)
+        models = await stack.enter_async_context(open_models(settings, redis, where=str(locate(redis_url))))
+        ports = Ports(models, assets)
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
@@ -76,7 +81,7 @@ async def open_fanfare(
         if recover:
             await runs.recover()
             stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
-        _calm_the_collector()
+        calm_the_collector()
         try:
             yield Fanfare(settings, assets, records, events, runs, ports, saver, redis)
         finally:
@@ -84,34 +89,90 @@ async def open_fanfare(
 
 
 @contextlib.asynccontextmanager
-async def open_model(settings: Settings) -> AsyncGenerator[Model]:
+async def open_model(settings: Settings) -> AsyncGenerator[ChatModel]:
     """The model that `settings` name: a compatible server, or the rehearsal model in this process."""
     rehearsing = settings.provider == "rehearsal"
-    limits = httpx2.Limits(
-        max_connections=settings.model_connections, max_keepalive_connections=settings.model_connections
-    )
     transport = httpx2.ASGITransport(app=offline.rehearsal()) if rehearsing else None
-    key = settings.openai_api_key
-    secret = "rehearsal" if rehearsing else key.get_secret_value() if key else "none"
-    base_url = "http://rehearsal/v1" if rehearsing else settings.openai_base_url
-    async with httpx2.AsyncClient(
-        transport=transport, limits=limits, timeout=settings.model_timeout_seconds
-    ) as http:
-        client = openai.AsyncOpenAI(api_key=secret, base_url=base_url, http_client=http, max_retries=0)
-
-        def chat(agent: str) -> ChatOpenAI:
-            return ChatOpenAI(
-                model="rehearsal" if rehearsing else settings.model, api_key=lambda: secret,
-                base_url=base_url, http_async_client=http, max_retries=0, name=agent,
-                timeout=settings.model_timeout_seconds,
-            )  # fmt: skip
-
-        yield ChatModel(chat, moderation=client if settings.moderation else None)
+    async with open_chat(_endpoint(settings), transport=transport) as model:
+        yield model
 
 
-def patient(model: Model, settings: Settings) -> Model:
-    """`model`, asked again while its server is away."""
-    return Patient(model, seconds=settings.model_patience_seconds, call_seconds=settings.model_timeout_seconds)
+def _endpoint(settings: Settings) -> Endpoint:
+    """The first model's server."""
+    named = _named(settings)
+    if settings.provider != "rehearsal":
+        return named
+    return replace(named, model="rehearsal", base_url="http://rehearsal/v1", key=None, agent_models={})
+
+
+def _named(settings: Settings) -> Endpoint:
+    return Endpoint(
+        model=settings.model,
+        base_url=settings.openai_base_url or OPENAI,
+        key=settings.openai_api_key,
+        agent_models=settings.agent_models,
+        timeout=settings.model_timeout_seconds,
+        concurrency=settings.model_connections,
+        max_output_tokens=settings.model_max_output_tokens,
+        moderation=settings.moderation,
+    )
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The model for whoever pays: remembered answers first, then the purse, then the server."""
+
+    model: Model
+    ledger: Ledger
+    purse: Purse
+    identity: Callable[[str], str]
+    estimate: Estimate
+
+    def on(self, account: Account) -> Model:
+        """See `Models.on`."""
+        paid = Paid(self.model, self.purse, account, self.estimate)
+        return Remembered(paid, self.ledger, account, self.identity)
+
+
+@contextlib.asynccontextmanager
+async def open_models(settings: Settings, redis: AsyncClient, *, where: str) -> AsyncGenerator[Accounts]:
+    """The models that `settings` name, with what is remembered and spent in `redis`, which is told as `where`."""
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(open_model(settings))
+        second = None
+        if settings.fallback_model:
+            second = await stack.enter_async_context(open_chat(_fallback(settings, settings.fallback_model)))
+        most = settings.model_max_output_tokens or _OUTPUT_TOKENS
+        yield Accounts(
+            patient(first, settings, stand_in=second),
+            RedisLedger(
+                redis, prefix=PREFIX, ttl_seconds=settings.answers_seconds, serializer=settings.serializer,
+                where=f"The answer ledger at {where}",
+            ),
+            RedisPurse(
+                redis, prefix=PREFIX, tenant_day_usd=settings.tenant_day_usd, patience_seconds=_PURSE_SECONDS,
+                where=f"The purse at {where}",
+            ),
+            first.identity,
+            UpperEstimate(_endpoint(settings).model_of, lambda _: most),
+        )  # fmt: skip
+
+
+def patient(model: Model, settings: Settings, *, stand_in: Model | None = None) -> Model:
+    """`model`, asked again while its server is away, or a stand-in in its place after a while."""
+    seconds, call_seconds = settings.model_patience_seconds, settings.model_timeout_seconds
+    if stand_in is None:
+        return Patient(model, seconds=seconds, call_seconds=call_seconds)
+    first = Patient(model, seconds=seconds / 4, call_seconds=call_seconds, attempts=3, waits=False)
+    return StoodIn(first, Patient(stand_in, seconds=seconds, call_seconds=call_seconds))
+
+
+def _fallback(settings: Settings, model: str) -> Endpoint:
+    return replace(
+        _named(settings), model=model, agent_models={}, moderation=False,
+        base_url=settings.fallback_base_url or settings.openai_base_url or OPENAI,
+        key=settings.fallback_api_key or settings.openai_api_key,
+    )  # fmt: skip
 
 
 def model_languages(settings: Settings) -> frozenset[str] | None:
@@ -134,7 +195,7 @@ def _assets_root(settings: Settings) -> Path:
     return Path(unquote(urlparse(settings.assets_url).path))
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
     """Half the CPU of many campaigns in flight would go into collecting garbage that is not there."""
     gc.collect()
     gc.freeze()

@@ -42,6 +42,13 @@ def test_the_command_line_reaches_campaigns_by_the_contract_alone() -> None:
     assert not imported & {"service.campaigns", "service.wiring"}
 
 
+def test_one_file_knows_the_providers_sdk() -> None:
+    sdks = ("openai", "langchain_openai", "litellm", "tiktoken")
+    ours = [path for path in MODULES if path.relative_to(ROOT).parts[0] in ROOMS]
+    knowing = [path for path in ours if any(name.split(".")[0] in sdks for name in _imports(path))]
+    assert knowing == [ROOT / "agents/chat.py", ROOT / "evals/benchmarks/calls.py"], "the second is a comparison"
+
+
 def test_no_module_is_named_for_leftovers() -> None:
     assert MODULES
     named = {path: {path.stem, *path.relative_to(ROOT).parent.parts} for path in MODULES}

@@ -1,7 +1,7 @@
 """The rehearsal model's server: an ASGI app that speaks OpenAI's wire format."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from agents.offline import wire
 from agents.offline.asks import Ask, BadRequest, key_of, read_ask, read_json
 from agents.offline.calls import Call, Calls
 from agents.offline.cast import AGENTS, answer, wanted
-from agents.offline.faults import TRANSPORT, Dice, spoil
+from agents.offline.faults import TRANSPORT, UNSENT, Dice, check_features, spoil
 from agents.offline.moderations import moderate
 
 _MOST_KNOWN = 512
+_BETWEEN_DROPS = 0.25
 
 
 def rehearsal(
@@ -31,14 +32,16 @@ def rehearsal(
     faults: Mapping[str, float] | None = None,
     seed: int = 0,
     ledger: Path | None = None,
+    without: Collection[str] = (),
 ) -> ASGIApp:
     """The rehearsal model as an ASGI app, for an in-process transport or for a port.
 
     `latency` and `jitter` are seconds; `faults` are rates by name, drawn by `seed` and the count of requests;
-    `ledger` is a file that keeps the list of calls beyond the life of the process. Raises ValueError for
-    rates that are none.
+    `ledger` is a file that keeps the list of calls beyond the life of the process; what it is `without` it
+    refuses, as servers do that do not know it. Raises ValueError for rates and features that are none.
     """
-    served = _Rehearsal(Dice(faults or {}, latency, jitter, seed), Calls(ledger))
+    check_features(without)
+    served = _Rehearsal(Dice(faults or {}, latency, jitter, seed), Calls(ledger), frozenset(without))
     return Starlette(
         routes=[
             Route("/v1/chat/completions", served.chat, methods=["POST"]),
@@ -57,6 +60,7 @@ class _Rehearsal:
 
     dice: Dice
     calls: Calls
+    without: frozenset[str] = frozenset()
     known: dict[Ask, wire.Reply] = field(default_factory=dict[Ask, wire.Reply])
 
     async def chat(self, request: Request) -> Response:
@@ -67,6 +71,8 @@ class _Rehearsal:
             return self._refused(self.calls.arrive(agent=None, schema=None, key=""), error)
         schema = wanted(ask)
         call = self.calls.arrive(agent=AGENTS.get(schema or ""), schema=schema, key=ask.key)
+        if missing := self._unknown(ask):
+            return self._refused(call, missing)
         fault = await self._fate(call)
         if fault in TRANSPORT:
             return self._failed(call, fault)
@@ -74,7 +80,7 @@ class _Rehearsal:
             reply = spoil(await self._answer(ask), fault)
         except (ValueError, RecursionError) as error:
             return self._refused(call, error)
-        return await self._sent(request, call, _told(ask, reply, empty=fault == "empty"))
+        return await self._sent(request, call, _told(ask, reply, fault))
 
     async def moderations(self, request: Request) -> Response:
         """Answer a moderation request, or fail on the way as the dice say."""
@@ -103,6 +109,18 @@ class _Rehearsal:
         self.calls.reset()
         return Response(status_code=204)
 
+    def _unknown(self, ask: Ask) -> BadRequest | None:
+        """The refusal of a parameter that this server does not know, in words that real ones use."""
+        if ask.schema and "json_schema" in self.without:
+            says = "'response_format' of type 'json_schema' is not supported with this model."
+            return BadRequest(f"Invalid parameter: {says}", param="response_format", code="unsupported")
+        if ask.tools and "tools" in self.without:
+            return BadRequest("rehearsal does not support tools", param="tools", code="unsupported")
+        if ask.json_mode and "json_object" in self.without:
+            says = "This response_format type is unavailable now"
+            return BadRequest(says, param="response_format", code="unsupported")
+        return None
+
     async def _answer(self, ask: Ask) -> wire.Reply:
         """The answer, remembered: the same question has the same one, and load tests ask it often."""
         if ask not in self.known:
@@ -114,7 +132,8 @@ class _Rehearsal:
     async def _fate(self, call: Call) -> str | None:
         """Wait as long as the model takes, then tell what goes wrong."""
         await asyncio.sleep(self.dice.delay(call.n))
-        return self.dice.fault(call.n)
+        call.fault = self.dice.fault(call.n)
+        return call.fault
 
     async def _sent(self, request: Request, call: Call, response: Response) -> Response:
         """`response`, which counts as committed once its last byte was taken by a caller who is still there."""
@@ -132,7 +151,7 @@ class _Rehearsal:
 
     def _failed(self, call: Call, fault: str | None) -> Response:
         response = _failure(fault)
-        if fault not in ("hang", "reset"):
+        if fault not in UNSENT:
             self.calls.fail(call, response.status_code)
         return response
 
@@ -155,26 +174,56 @@ class _Reset(Response):
             raise httpx2.ReadError("The rehearsal model reset the connection.")
 
 
+class _Torn(Response):
+    """An answer whose connection is closed in the middle of its body."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        headers = [(b"content-length", b"64"), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"id": "chatcmpl-', "more_body": True})
+        if "state" not in scope:  # see _Reset
+            raise httpx2.ReadError("The rehearsal model closed the connection.")
+
+
+async def _drops() -> AsyncIterator[bytes]:
+    """White space for ever, often enough that no timeout between two bytes ends it."""
+    while True:
+        yield b" "
+        await asyncio.sleep(_BETWEEN_DROPS)
+
+
 def _failure(fault: str | None) -> Response:
     match fault:
         case "429" | "429-after":
             wait = {"Retry-After": "1"} if fault == "429-after" else None
             message = "Rate limit reached for the rehearsal model; slow down."
             return wire.problem(429, message, kind="requests", code="rate_limit_exceeded", headers=wait)
+        case "quota":
+            message = "You exceeded your current quota, please check your plan and billing details."
+            return wire.problem(429, message, kind="insufficient_quota", code="insufficient_quota")
+        case "prompt-filter":
+            message = "The response was filtered due to the prompt triggering the content management policy."
+            return wire.problem(400, message, param="prompt", code="content_filter")
         case "500":
             return wire.problem(500, "The rehearsal model had an error.", kind="server_error", code="server_error")
+        case "502":
+            return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
         case "503":
             return wire.problem(503, "The rehearsal model is overloaded.", kind="server_error", code="overloaded")
         case "html":
             return HTMLResponse("<html><body><h1>Welcome to the hotel's wireless network</h1></body></html>")
         case "hang":
             return _Hang()
+        case "drip":
+            return StreamingResponse(_drops(), media_type="application/json")
+        case "torn":
+            return _Torn()
         case _:
             return _Reset()
 
 
-def _told(ask: Ask, reply: wire.Reply, *, empty: bool) -> Response:
-    usage = wire.Usage.of(ask.messages, reply)
+def _told(ask: Ask, reply: wire.Reply, fault: str | None) -> Response:
+    usage, empty = wire.Usage.of(ask.messages, reply).as_json(fault), fault == "empty"
     if not ask.stream:
         return JSONResponse(wire.completion(ask.key, reply, usage, empty=empty))
     events: Iterator[str] = wire.chunks(ask.key, reply, usage if ask.include_usage else None, empty=empty)

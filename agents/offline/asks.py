@@ -34,7 +34,7 @@ class Ask:
 
     @property
     def text(self) -> str:
-        """What the last message of a user says."""
+        """What the last message of a user says that carries data; a correction follows the data it is about."""
         return "\n".join(part["text"] for part in self._parts if isinstance(part.get("text"), str))
 
     @property
@@ -49,13 +49,20 @@ class Ask:
         return None
 
     @property
+    def system(self) -> str:
+        """What the messages of the system say."""
+        told = (m.get("content") for m in self.messages if m["role"] in ("system", "developer"))
+        return "\n".join(text for text in told if isinstance(text, str))
+
+    @property
     def is_after_tool(self) -> bool:
         """Whether the conversation's last word is a tool's result, which is answered in plain text."""
         return self.messages[-1]["role"] in ("tool", "function")
 
     @property
     def _parts(self) -> list[JSON]:
-        content = next((m.get("content") for m in reversed(self.messages) if m["role"] == "user"), "")
+        said = [message.get("content") for message in reversed(self.messages) if message["role"] == "user"]
+        content = next((each for each in said if "<data name=" in str(each)), said[0] if said else "")
         if isinstance(content, str):
             return [{"type": "text", "text": content}]
         return [cast("JSON", part) for part in listed(content) if isinstance(part, dict)]

@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass
 class Call:
-    """One request: without a status nothing was answered, and `committed` when its answer was sent."""
+    """One request: without a status nothing was answered, and `committed` when its answer was sent.
+
+    `fault` is what went wrong on order.
+    """
 
     n: int
     agent: str | None
@@ -21,6 +24,7 @@ class Call:
     process: int
     status: int | None = None
     committed: bool = False
+    fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As `GET /rehearsal/calls` lists it."""

@@ -16,6 +16,7 @@ from agents.offline.translation import translate
 from agents.offline.wire import Reply
 from agents.offline.writer import write_draft
 from agents.prompts import fenced_data
+from agents.ways import asked_in_words
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -36,12 +37,15 @@ async def answer(ask: Ask) -> Reply:
     tool = _tool(ask)
     if tool is not None:
         return Reply(await _object(tool, ask), tool=tool)
+    if name := asked_in_words(ask.system):
+        return Reply(await _object(name, ask))
     return Reply(json.dumps({"rehearsal": True}) if ask.json_mode else _plain(ask))
 
 
 def wanted(ask: Ask) -> str | None:
-    """The name of the object that `ask` wants, by its format or by its tools."""
-    return ask.schema or next((name for name in _choices(ask) if name in AGENTS), None)
+    """The name of the object that `ask` wants, by its format, by its tools or in words."""
+    called = next((name for name in _choices(ask) if name in AGENTS), None)
+    return ask.schema or called or asked_in_words(ask.system)
 
 
 async def _object(schema: str, ask: Ask) -> str:
@@ -72,7 +76,7 @@ def _data(ask: Ask) -> dict[str, object]:
     data = fenced_data(ask.text)
     key_of(data)
     if not data:
-        raise BadRequest("The last user message carries no fenced data to work from.", param="messages")
+        raise BadRequest("No user message carries fenced data to work from.", param="messages")
     return data
 
 

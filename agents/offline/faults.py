@@ -2,15 +2,23 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from agents.offline.wire import Reply, listed
 
-TRANSPORT = ("429", "429-after", "500", "503", "reset", "hang", "html")
-CONTENT = ("malformed", "empty", "length", "refusal", "filter", "schema", "limit")
-FAULTS = (*TRANSPORT, *CONTENT)
+TRANSPORT = (
+    "429", "429-after", "quota", "500", "502", "503", "reset", "torn", "hang", "drip", "html", "prompt-filter",
+)  # fmt: skip
+UNSENT = ("reset", "torn", "hang", "drip")
+"""The transport faults after which nobody knows how the call ended."""
+CONTENT = ("malformed", "empty", "null", "broken-off", "length", "refusal", "filter", "schema", "limit")
+METER = ("no-usage", "absurd-usage")
+FAULTS = (*TRANSPORT, *CONTENT, *METER)
+
+FEATURES = ("json_schema", "tools", "json_object")
+"""What a server may not know, as many do not."""
 
 _OVER_EVERY_LIMIT = 6000
 
@@ -72,12 +80,23 @@ def check_faults(rates: Mapping[str, float]) -> None:
         raise ValueError(f"The rates add up to {sum(rates.values()):g}; together they must not exceed 1.")
 
 
+def check_features(without: Collection[str]) -> None:
+    """Raise ValueError unless every one of these is a feature that can be missing."""
+    for name in without:
+        if name not in FEATURES:
+            raise ValueError(f"There is no feature {name!r} to go without; there are {', '.join(FEATURES)}.")
+
+
 def spoil(reply: Reply, fault: str | None) -> Reply:
     """`reply` as a model gives it that fails in this way."""
     text = reply.text
     match fault:
         case "malformed":
             return reply.saying(text[: max(1, len(text) * 2 // 3)] + '"}{')
+        case "null":
+            return Reply(finish=reply.finish)
+        case "broken-off":
+            return replace(reply.saying(text[: len(text) // 2]), finish=None)
         case "length":
             return replace(reply.saying(text[: len(text) // 2]), finish="length")
         case "refusal":

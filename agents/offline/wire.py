@@ -27,7 +27,7 @@ class Reply:
     content: str = ""
     refusal: str | None = None
     tool: str | None = None
-    finish: str = "stop"
+    finish: str | None = "stop"
 
     @property
     def text(self) -> str:
@@ -39,7 +39,7 @@ class Reply:
         return replace(self, content=text)
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> str | None:
         """The finish reason as callers see it."""
         return "tool_calls" if self.tool and self.finish == "stop" else self.finish
 
@@ -60,8 +60,18 @@ class Usage:
         cached = system // _CACHED_STEP * _CACHED_STEP if system >= _CACHED_FROM else 0
         return cls(sum(sizes) + 3, cached, tokens(reply.text))
 
-    def as_json(self) -> JSON:
-        """As the wire names it."""
+    def as_json(self, fault: str | None = None) -> JSON | None:
+        """As the wire names it; or nothing, or nonsense, by a fault of the meter."""
+        if fault == "no-usage":
+            return None
+        if fault == "absurd-usage":
+            absurd = {"cached_tokens": 10**12, "reasoning_tokens": "many"}
+            return {
+                "prompt_tokens": -7,
+                "completion_tokens": 0.5,
+                "prompt_tokens_details": absurd,
+                "completion_tokens_details": [],
+            }
         return {
             "prompt_tokens": self.prompt,
             "completion_tokens": self.completion,
@@ -82,19 +92,17 @@ def tokens(text: str) -> int:
     return math.ceil(latin / 4 + (len(text) - latin) * 0.8)
 
 
-def completion(key: str, reply: Reply, usage: Usage, *, empty: bool = False) -> JSON:
+def completion(key: str, reply: Reply, usage: JSON | None, *, empty: bool = False) -> JSON:
     """One whole answer; `empty` leaves it without choices."""
     calls = {"tool_calls": [_call(key, reply)]} if reply.tool else {}
-    content = None if reply.tool or reply.refusal else reply.content
+    content = None if reply.tool or reply.refusal else reply.content or None
     message = {"role": "assistant", "content": content, "refusal": reply.refusal, **calls}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.reason}
-    return _envelope(key, "chat.completion") | {
-        "choices": [] if empty else [choice],
-        "usage": usage.as_json(),
-    }
+    told = {"usage": usage} if usage else {}
+    return _envelope(key, "chat.completion") | {"choices": [] if empty else [choice], **told}
 
 
-def chunks(key: str, reply: Reply, usage: Usage | None, *, empty: bool = False) -> Iterator[str]:
+def chunks(key: str, reply: Reply, usage: JSON | None, *, empty: bool = False) -> Iterator[str]:
     """The same answer as server-sent events; the last but one tells the usage when that was asked for."""
     deltas = [] if empty else [{"role": "assistant", "content": ""}, *_deltas(key, reply), {}]
     for at, delta in enumerate(deltas):
@@ -102,7 +110,7 @@ def chunks(key: str, reply: Reply, usage: Usage | None, *, empty: bool = False) 
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         yield _event(_envelope(key, "chat.completion.chunk") | {"choices": [choice]})
     if usage:
-        told: JSON = {"choices": [], "usage": usage.as_json()}
+        told: JSON = {"choices": [], "usage": usage}
         yield _event(_envelope(key, "chat.completion.chunk") | told)
     yield "data: [DONE]\n\n"
 

@@ -7,15 +7,9 @@ the same client without graph, steps or checkpoints.
 
 import asyncio
 import contextlib
-import gc
 import io
 import json
-import os
-import platform
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
@@ -23,7 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import httpx2
 import typer
 from langchain_core.runnables import RunnableConfig
 from langsmith import run_helpers
@@ -36,6 +29,7 @@ from rich.table import Table
 from agents.model import Answer, Check, Flag, Model, Unmetered
 from agents.product import Product
 from agents.prompts import Rendered
+from evals.benchmarks.machine import machine, served_rehearsal
 from evals.cases import PHOTOS
 from evals.runner import Graph, keep_photo
 from graph.campaign import build_campaign
@@ -44,7 +38,7 @@ from graph.state import Order
 from graph.steps import Ports
 from service.embedded import private_server
 from service.settings import Settings
-from service.wiring import open_model
+from service.wiring import calm_the_collector, open_model
 from tools.assets import LocalAssets
 
 out = Console(soft_wrap=True)
@@ -54,7 +48,6 @@ app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=F
 TEXT_ONLY = ("google_rsa", "microsoft_rsa")
 WITH_PICTURES = ("instagram_post", "instagram_story", "linkedin_post", "x_post", "meta_feed", "google_rda")
 LANGUAGES = ("de", "fr", "ja", "ar", "es")
-_START_SECONDS = 30.0
 
 T = TypeVar("T", bound=BaseModel)
 Call = Callable[[Model], Awaitable[object]]
@@ -201,7 +194,7 @@ async def measure(campaigns: int, *, latency: float, at_once: int, pictures: boo
         recorder = Recorder(bench.model)
         await _campaign(bench.graph(recorder), order, 0)
         graph = bench.graph(bench.model)
-        _calm_the_collector()
+        calm_the_collector()
         err.print(f"{campaigns} campaigns …")
         campaign = await timed(lambda n: _campaign(graph, order, n), campaigns, at_once=at_once)
         err.print(f"{campaigns} campaigns up to their package …")
@@ -212,7 +205,7 @@ async def measure(campaigns: int, *, latency: float, at_once: int, pictures: boo
         "campaigns": campaigns, "at_once": at_once, "latency_ms": latency * 1000, "pictures": pictures,
         "placements": order["placements"], "languages": order["languages"],
     }  # fmt: skip
-    return Figures(_machine(), setup, [len(level) for level in recorder.levels], campaign, unpacked, bare)
+    return Figures(machine(), setup, [len(level) for level in recorder.levels], campaign, unpacked, bare)
 
 
 async def timed(run: Callable[[int], Awaitable[object]], times: int, *, at_once: int) -> Timing:
@@ -257,49 +250,13 @@ async def _open(latency: float) -> AsyncGenerator[Bench]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fanfare-benchmark-")))
         settings = Settings(
             model_provider="openai",
-            openai_base_url=await stack.enter_async_context(_served(latency)),
+            openai_base_url=await stack.enter_async_context(served_rehearsal(latency)),
             openai_api_key=SecretStr("rehearsal"),
         )
         url = await stack.enter_async_context(private_server(folder / "redis"))
         saver = await stack.enter_async_context(RedisSaver.from_url(url, prefix="benchmark"))
         model = await stack.enter_async_context(open_model(settings))
         yield Bench(model, LocalAssets(folder / "assets"), saver)
-
-
-@contextlib.asynccontextmanager
-async def _served(latency: float) -> AsyncGenerator[str]:
-    """The rehearsal model in a process of its own; yields its base URL."""
-    port = _free_port()
-    command = ["rehearsal", "--port", str(port), "--latency", str(latency)]
-    process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own command, which is to outlive this call
-        [sys.executable, "-m", "service.cli", *command],
-        cwd=Path(__file__).parent.parent.parent,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        await _answers(f"http://127.0.0.1:{port}/v1/models", process)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 10)
-
-
-async def _answers(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    async with httpx2.AsyncClient() as http:
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(httpx2.TransportError):
-                await http.get(url)
-                return
-            await asyncio.sleep(0.05)
-    raise RuntimeError("The rehearsal model did not start.")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _photo(*, pictures: bool) -> bytes:
@@ -309,22 +266,6 @@ def _photo(*, pictures: bool) -> bytes:
     written = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(written, "PNG")
     return written.getvalue()
-
-
-def _calm_the_collector() -> None:
-    """As the service does once it is open."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "load": round(os.getloadavg()[0], 2),
-    }
 
 
 def _show(figures: Figures) -> None:

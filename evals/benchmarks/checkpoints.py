@@ -11,9 +11,7 @@ import gc
 import importlib
 import json
 import operator
-import os
 import pickle
-import platform
 import random
 import statistics
 import string
@@ -38,8 +36,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from evals.benchmarks.machine import machine
 from graph.checkpoints import RedisSaver
 from service.embedded import private_server
+from service.wiring import calm_the_collector
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -188,9 +188,10 @@ def main(
 ) -> None:
     """Measure InMemorySaver, AsyncSqliteSaver, AsyncValkeySaver and RedisSaver in one run.
 
-    Both Redis savers have a private Valkey with an append-only file, over a Unix socket. Every step waits for its
-    checkpoint (durability "sync"); figures are a step's share. Round trips are the answers that the server
-    sent, a pipeline's together being one. Kept bytes: MEMORY USAGE of all keys, the database file, or the pickle.
+    Both Redis savers have a private Valkey whose append-only file is synced every second, over a Unix socket.
+    Every step waits for its checkpoint (durability "sync"); figures are a step's share. Round trips are the
+    answers that the server sent, a pipeline's together being one. Kept bytes: MEMORY USAGE of all keys, the
+    database file, or the pickle.
     """
     shape = Shape(steps, fan_outs, width, kilobytes)
     if not shape.possible:
@@ -202,7 +203,7 @@ def main(
         raise typer.Exit(2) from None
     ratios = [compare(contenders, aim) for aim in AIMS]
     _show(contenders, ratios)
-    setup = {"rounds": rounds, "reads": reads, **asdict(shape), **_machine()}
+    setup = {"rounds": rounds, "reads": reads, **asdict(shape), **machine()}
     out.print(", ".join(f"{name} {value}" for name, value in setup.items()))
     if figures:
         figures.write_text(json.dumps(_as_json(setup, contenders, ratios), indent=1), encoding="utf-8")
@@ -220,7 +221,7 @@ async def measure(shape: Shape, *, rounds: int, reads: int) -> list[Contender]:
                 contender = contenders[(number + place) % len(contenders)]
                 contender.rounds.append(await run(contender, shape, number, reads=reads))
             if not number:
-                _calm_the_collector()
+                calm_the_collector()
         for contender in contenders:
             del contender.rounds[0]
     return contenders
@@ -344,7 +345,7 @@ async def _in_sqlite(graph: StateGraph[State], kind: Any, path: Path) -> AsyncGe
 @contextlib.asynccontextmanager
 async def _in_valkey(graph: StateGraph[State], kind: Any, folder: Path) -> AsyncGenerator[Contender]:
     async with (
-        private_server(folder) as url,
+        private_server(folder, appendfsync="everysec") as url,
         kind.from_conn_string(url, pool_size=CONNECTIONS) as saver,
         _on_server(VALKEY, graph, saver, url) as contender,
     ):
@@ -354,7 +355,7 @@ async def _in_valkey(graph: StateGraph[State], kind: Any, folder: Path) -> Async
 @contextlib.asynccontextmanager
 async def _ours(graph: StateGraph[State], folder: Path) -> AsyncGenerator[Contender]:
     async with (
-        private_server(folder) as url,
+        private_server(folder, appendfsync="everysec") as url,
         RedisSaver.from_url(url, max_connections=CONNECTIONS) as saver,
         _on_server(OURS, graph, saver, url) as contender,
     ):
@@ -392,22 +393,6 @@ async def _timed(work: Awaitable[object]) -> float:
     began = time.perf_counter()
     await work
     return (time.perf_counter() - began) * 1000
-
-
-def _calm_the_collector() -> None:
-    """As the service does once it is open."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "load": round(os.getloadavg()[0], 2),
-    }
 
 
 def _as_json(setup: dict[str, Any], contenders: Sequence[Contender], ratios: Sequence[Ratio]) -> dict[str, Any]:

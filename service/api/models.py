@@ -31,6 +31,17 @@ Encodable = Annotated[str, AfterValidator(_encodable)]
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
 
+Budget = Annotated[Decimal, Field(gt=0, max_digits=8, decimal_places=4)]
+
+
+class RetryRequest(BaseModel):
+    """What a failed campaign goes on with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    budget_usd: Budget | None = Field(default=None, description="A new budget; null keeps the one it has.")
+
+
 class CampaignRequest(BaseModel):
     """What a campaign is to be about."""
 
@@ -55,13 +66,7 @@ class CampaignRequest(BaseModel):
         description="Ids of the placement table.",
     )
     approval: Approval = "required"
-    budget_usd: Decimal | None = Field(
-        default=None,
-        gt=0,
-        max_digits=8,
-        decimal_places=4,
-        description="Stops the campaign once it has cost more.",
-    )
+    budget_usd: Budget | None = Field(default=None, description="What its model calls may cost, in US dollars.")
     brand: None = Field(default=None, description="Reserved for brand kits.")
     webhook_url: None = Field(default=None, description="Reserved for webhooks.")
     image: str | None = Field(

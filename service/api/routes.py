@@ -24,6 +24,7 @@ from service.api.models import (
     DecisionRequest,
     ProblemBody,
     Readiness,
+    RetryRequest,
 )  # fmt: skip
 from service.events import Event
 from service.health import readiness
@@ -169,12 +170,12 @@ async def cancel_campaign(campaign: Found, fanfare: App) -> CampaignBody:
 @router.post(
     "/campaigns/{campaign_id}/retry",
     status_code=202,
-    responses=problems(404, 409),
+    responses=problems(404, 409, 422),
     tags=["campaigns"],
 )
-async def retry_campaign(campaign: Found, fanfare: App) -> CampaignBody:
-    """Go on with a failed campaign from its last checkpoint."""
-    return CampaignBody.of(await campaigns.retry(fanfare, campaign))
+async def retry_campaign(campaign: Found, fanfare: App, asked: RetryRequest | None = None) -> CampaignBody:
+    """Go on with a failed campaign from its last checkpoint, with a new budget if one is given."""
+    return CampaignBody.of(await campaigns.retry(fanfare, campaign, asked or RetryRequest()))
 
 
 @router.get(

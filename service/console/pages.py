@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from service import campaigns
 from service.api.deps import App
-from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest
+from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
 from service.problems import Problem, invalid
 from service.records import Campaign
 from service.wiring import Fanfare, model_languages
 from tools.languages import LANGUAGES
 from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS
+
+M = TypeVar("M", bound=BaseModel)
 
 router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
@@ -88,7 +90,8 @@ async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
         case "cancel":
             await campaigns.cancel(fanfare, campaign)
         case "retry":
-            await campaigns.retry(fanfare, campaign)
+            budget = {"budget_usd": form.get("budget_usd") or None}
+            await campaigns.retry(fanfare, campaign, _validated(RetryRequest, budget))
         case action:
             edits = await _edits(fanfare, campaign, form) if action in ("edit", "approve") else {}
             if action == "edit" and not edits:
@@ -102,11 +105,14 @@ async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
                 "comment": form.get("comment") or None,
                 "edits": edits,
             }
-            try:
-                asked = DecisionRequest.model_validate(decision)
-            except ValidationError as error:
-                raise campaigns.refusal(error) from None
-            await campaigns.decide(fanfare, campaign, asked)
+            await campaigns.decide(fanfare, campaign, _validated(DecisionRequest, decision))
+
+
+def _validated(kind: type[M], typed: dict[str, Any]) -> M:
+    try:
+        return kind.model_validate(typed)
+    except ValidationError as error:
+        raise campaigns.refusal(error) from None
 
 
 async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, str]:

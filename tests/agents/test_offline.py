@@ -25,21 +25,23 @@ from pydantic import HttpUrl
 
 from agents import briefing, copywriter, moderator, resizer, translator
 from agents.briefing import Brief
-from agents.chat import ChatModel
+from agents.chat import ChatModel, Endpoint
 from agents.copywriter import CAMPAIGN, Draft, assignment
 from agents.model import (
     ModelError,
     ModelGarbled,
+    ModelQuotaSpent,
     ModelRefused,
     ModelRejected,
     ModelUnavailable,
 )
 from agents.moderator import Text
 from agents.offline import LANGUAGES, parse_faults, rehearsal
-from agents.offline.faults import FAULTS
+from agents.offline.faults import FAULTS, FEATURES, TRANSPORT
 from agents.offline.phrases import SLOT, SPOKEN, TONES, kinds, phrases
 from agents.product import Product
 from agents.translator import Translation
+from service.server import serving
 from tools.languages import language
 from tools.lint import lint
 from tools.placements import PLACEMENTS, Placement
@@ -99,7 +101,7 @@ async def staged(**options: Any) -> AsyncGenerator[Stage]:
         chat = ChatOpenAI(
             model="rehearsal", api_key=lambda: "none", base_url=HOME, http_async_client=http, max_retries=0
         )
-        yield Stage(ChatModel(lambda _: chat, moderation=client), http, client, chat)
+        yield Stage(ChatModel(Endpoint(model="rehearsal", base_url=HOME), http), http, client, chat)
 
 
 @pytest.fixture
@@ -495,6 +497,9 @@ def _user(text: str) -> ChatCompletionMessageParam:
     return {"role": "user", "content": text}
 
 
+HELLO = {"messages": [_user("Hi")]}
+
+
 def _form(schema: str) -> dict[str, object]:
     return {"type": "json_schema", "json_schema": {"name": schema, "schema": {}}}
 
@@ -663,10 +668,16 @@ async def test_unknown_addresses_and_methods_are_told_in_the_same_shape(stage: S
 FAILURES: dict[str, type[ModelError]] = {
     "429": ModelUnavailable,
     "429-after": ModelUnavailable,
+    "quota": ModelQuotaSpent,
+    "prompt-filter": ModelRefused,
     "500": ModelUnavailable,
+    "502": ModelUnavailable,
     "503": ModelUnavailable,
     "reset": ModelUnavailable,
+    "torn": ModelUnavailable,
     "malformed": ModelGarbled,
+    "null": ModelGarbled,
+    "broken-off": ModelGarbled,
     "length": ModelGarbled,
     "schema": ModelGarbled,
     "filter": ModelRefused,
@@ -676,7 +687,7 @@ FAILURES: dict[str, type[ModelError]] = {
 }
 
 
-UNANSWERED = frozenset({"429", "429-after", "500", "503", "reset", "html"})
+UNANSWERED = frozenset(TRANSPORT)
 
 
 @pytest.mark.parametrize("fault", FAILURES)
@@ -695,8 +706,12 @@ async def test_odd_answers_are_sent_as_they_come() -> None:
             return await stage.http.post("/v1/chat/completions", json={"messages": [_user("Hi")]})
 
     page, empty, refusal = await told("html"), await told("empty"), await told("refusal")
+    free, absurd, broken = await told("no-usage"), await told("absurd-usage"), await told("broken-off")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert empty.json()["choices"] == []
+    assert "usage" not in free.json()
+    assert absurd.json()["usage"]["prompt_tokens"] < 0
+    assert broken.json()["choices"][0]["finish_reason"] is None
     assert refusal.json()["choices"][0]["message"]["content"] is None
     assert refusal.json()["choices"][0]["message"]["refusal"]
 
@@ -713,6 +728,46 @@ async def test_a_hanging_call_is_seen_to_arrive_and_never_answered() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_brief(stage), 0.2)
         assert [(call["status"], call["committed"]) for call in await stage.calls()] == [(None, False)]
+
+
+async def test_a_dripping_call_never_ends_although_something_always_comes() -> None:
+    async with (
+        serving(rehearsal(faults={"drip": 1.0})) as url,
+        httpx2.AsyncClient(base_url=url, timeout=0.5) as http,
+    ):
+        drops: list[bytes] = []
+
+        async def collect() -> None:
+            async with http.stream("POST", "/v1/chat/completions", json=HELLO) as answer:
+                async for piece in answer.aiter_bytes():
+                    drops.append(piece)  # noqa: PERF401 - a list of them would never be finished
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(collect(), 1.2)
+        calls = (await http.get("/rehearsal/calls")).json()
+    assert 2 < len(drops) < 10
+    assert set(drops) == {b" "}
+    assert [(call["status"], call["committed"]) for call in calls] == [(None, False)]
+
+
+@pytest.mark.parametrize(
+    ("missing", "asked"),
+    [
+        ("json_schema", {"response_format": _form("Brief")}),
+        ("tools", {"tools": [{"type": "function", "function": {"name": "Brief"}}]}),
+        ("json_object", {"response_format": {"type": "json_object"}}),
+    ],
+)
+async def test_it_can_go_without_what_others_lack(missing: str, asked: dict[str, Any]) -> None:
+    body = {"messages": [_user(_brief_prompt()[-1].content)], **asked}
+    async with staged(without=[missing]) as stage:
+        refused = await stage.http.post("/v1/chat/completions", json=body)
+        plain = await stage.http.post("/v1/chat/completions", json=HELLO)
+        calls = await stage.calls()
+    assert (refused.status_code, refused.json()["error"]["code"], plain.status_code) == (400, "unsupported", 200)
+    assert [(call["status"], call["committed"]) for call in calls] == [(400, False), (200, True)]
+    async with staged(without=set(FEATURES) - {missing}) as stage:
+        assert (await stage.http.post("/v1/chat/completions", json=body)).status_code == 200
 
 
 async def test_a_text_can_be_sent_over_its_limit() -> None:
@@ -782,7 +837,9 @@ def test_fault_rates_are_read_and_refused_with_a_sentence() -> None:
         rehearsal(faults={"418": 0.1})
     with pytest.raises(ValueError, match="seconds"):
         rehearsal(latency=-1)
-    assert {*FAILURES, "hang", "limit"} == set(FAULTS)
+    with pytest.raises(ValueError, match="there are json_schema, tools, json_object"):
+        rehearsal(without=["patience"])
+    assert {*FAILURES, "hang", "drip", "limit", "no-usage", "absurd-usage"} == set(FAULTS)
 
 
 async def test_calls_are_counted_and_outlive_the_process(tmp_path: Path) -> None:
