@@ -198,6 +198,7 @@ class Runs:
 
     async def _fail(self, campaign: Campaign, follower: "_Follower", error: Exception) -> None:
         problem = stopped(error, follower.step)
+        await follower.flush()
         log.warning("campaign_stopped", campaign=campaign.id, code=problem["code"], exc_info=error)
         if await self._records.change(campaign.id, {"status": "failed", "error": problem}, where=("running",)):
             self._tracer.ended(campaign, "failed")
@@ -219,10 +220,12 @@ class _Follower:
         self._progress = campaign.progress
         self._costs: list[dict[str, Any]] = []
         self._done: set[str] = set()
+        self._begun = False
         self._told = 0.0
 
     def begin(self, state: CampaignState) -> None:
         """Take up what earlier runs have done and cost."""
+        self._begun = True
         self._costs = list(state.get("costs", []))
         done = {name for name in ("brief", "study", "package") if state.get(name)}
         for step, channel in _FANNED_INTO.items():
@@ -239,7 +242,9 @@ class _Follower:
             await self._finished(told["name"], cast("dict[str, Any]", told["result"]))
 
     async def flush(self) -> None:
-        """Write progress and cost into the record."""
+        """Write progress and cost into the record, once it is known what earlier runs have cost."""
+        if not self._begun:
+            return
         values = {"step": self.step, "progress": self._progress, "cost": total(self._costs)}
         await self._records.change(self._campaign.id, values, where=("running",))
         self._told = time.monotonic()

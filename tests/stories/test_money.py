@@ -57,6 +57,7 @@ async def test_a_spent_budget_stops_the_campaign_and_a_larger_one_lets_it_go_on(
         stopped = await service.still(campaign["id"])
         assert (stopped["status"], stopped["error"]["code"]) == ("failed", "budget-spent")
         assert "raise budget_usd" in stopped["error"]["detail"]
+        assert Decimal(stopped["cost"]["usd"]) >= budget, "what was spent is told"
         asked = len(await calls(url))
         again = await service.http.post(f"/v1/campaigns/{campaign['id']}/retry")
         assert again.status_code == 202
