@@ -35,8 +35,9 @@ help:
 demo: .venv/runtime
 	@$(BIN)/fanfare run examples/aurora.json --yes --output build/demo
 
+# Most tests wait for servers of their own, so even two cores gain from running them side by side.
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 faults: .venv/dev
 	$(BIN)/python -m pytest -m faults --timeout 900 tests/faults

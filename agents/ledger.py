@@ -33,10 +33,6 @@ class Ledger(Protocol):
         """
         ...
 
-    async def keep(self, tenant: str, key: str, entry: bytes) -> None:
-        """Keep `entry` in place of what is there."""
-        ...
-
 
 class Remembered:
     """A `Model` that asks another only for what the ledger of its account's tenant does not hold.
@@ -55,7 +51,7 @@ class Remembered:
         self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
     ) -> Answer[T]:
         """See `Model.answer`; what is remembered passes `check` as well."""
-        key = answer_key(self._account.tenant, self._identity(agent), prompt, output)
+        key = answer_key(self._account, self._identity(agent), prompt, output)
 
         async def ask() -> Answer[T]:
             return await self._model.answer(agent, prompt, output, check=check)
@@ -74,17 +70,15 @@ class Remembered:
         return (await self._once(_Call(key, self._account.campaign, _Flags, ask))).output.flags
 
     async def _once(self, call: "_Call[T]") -> Answer[T]:
-        if self._account.fresh:
-            await self._ledger.keep(self._account.tenant, call.key, await call.make())
-        else:
-            await self._ledger.once(self._account.tenant, call.key, call.make, accept=call.accept)
+        await self._ledger.once(self._account.tenant, call.key, call.make, accept=call.accept)
         return call.answer
 
 
-def answer_key(tenant: str, identity: str, prompt: Rendered, output: type[BaseModel]) -> str:
+def answer_key(account: Account, identity: str, prompt: Rendered, output: type[BaseModel]) -> str:
     """Names a call by all that its answer depends on, as 64 hexadecimal digits."""
     messages = [(message.type, message.content) for message in prompt.messages]
-    return _digest([tenant, "answer", identity, schema_of(output), messages])
+    take = [account.campaign, account.take] if account.take else []
+    return _digest([account.tenant, "answer", identity, schema_of(output), messages, take])
 
 
 @lru_cache(maxsize=256)

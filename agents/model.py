@@ -137,8 +137,8 @@ class Account:
     tenant: str
     campaign: str
     budget_usd: Decimal | None = None
-    fresh: bool = False
-    """True to ask anew even where an answer is remembered; the new one is remembered in its place."""
+    take: int = 0
+    """Above 0 for what a person wants made again: an answer is shared within that take of that campaign only."""
 
 
 class Model(Protocol):

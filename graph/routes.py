@@ -126,7 +126,13 @@ def _writing(state: CampaignState, group: list[str], findings: list[JSON]) -> Wr
         previous={placement: written[placement] for placement in group if placement in written},
         feedback=[finding for finding in findings if finding["placement"] in group],
         comment=state.get("comment"),
+        take=_take(state),
     )
+
+
+def _take(state: CampaignState) -> int:
+    """How often people have asked for another: what is made then is never taken from memory."""
+    return sum(decision["type"] == "respond" for decision in state.get("decisions", []))
 
 
 def _blamed(verdict: JSON) -> list[str]:
@@ -144,6 +150,7 @@ def _translate(state: CampaignState, language: str, findings: list[JSON]) -> Sen
             previous=state.get("translations", {}).get(language),
             feedback=[finding for finding in findings if finding["severity"] == "block"],
             comment=state.get("comment"),
+            take=_take(state),
         ),
     )
 

@@ -97,6 +97,7 @@ class WriteCopy(TypedDict):
     previous: dict[str, JSON]
     feedback: list[JSON]
     comment: str | None
+    take: int
 
 
 class Translate(TypedDict):
@@ -108,6 +109,7 @@ class Translate(TypedDict):
     previous: JSON | None
     feedback: list[JSON]
     comment: str | None
+    take: int
 
 
 class Render(TypedDict):

@@ -121,7 +121,7 @@ class Steps:
         """Write the copy of one platform's placements."""
         order = Order.model_validate(state["order"])
         answer = await copywriter.write_copy(
-            self._model(order.tenant),
+            self._model(order.tenant, take=state.get("take", 0)),
             order.product,
             brief=briefing.Brief.model_validate(state["brief"]),
             tone=order.tone,
@@ -161,7 +161,7 @@ class Steps:
         silent = _wordless(order.placements)
         asked = [placement for placement in state["copy"] if placement in blamed - silent.keys()]
         answer = await translator.translate(
-            self._model(order.tenant),
+            self._model(order.tenant, take=state.get("take", 0)),
             order.product,
             tone=order.tone,
             source=language_of(order.source_language),
@@ -297,11 +297,11 @@ class Steps:
         found = await moderator.screen(self._model(tenant), _judged_texts(copy, None))
         return [finding.as_json() for finding in found]
 
-    def _model(self, tenant: str) -> Model:
+    def _model(self, tenant: str, *, take: int = 0) -> Model:
         """The model as this campaign's account has it; whoever runs the graph says what it may cost."""
         run = ensure_config().get("configurable", {})
         budget = run.get("budget_usd")
-        account = Account(tenant, str(run.get("thread_id", "")), None if budget is None else Decimal(budget))
+        account = Account(tenant, str(run.get("thread_id", "")), None if budget is None else Decimal(budget), take)
         return _InStep(self._models.on(account))
 
     async def _photo(self, order: Order) -> Photo:

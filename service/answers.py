@@ -11,13 +11,12 @@ from urllib.parse import quote
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from redis.exceptions import NoScriptError
 
 from agents.ledger import cancellations, surely
-from graph.checkpoints import FAILURES, AsyncClient, CheckpointStoreError
+from graph.checkpoints import AsyncClient, CheckpointStoreError
 from graph.checkpoints.connections import describe
-from graph.checkpoints.errors import explain
 from graph.checkpoints.scripts import Script
+from service.scripts import run_script
 
 # KEYS: 1 the entry, 2 the lock. ARGV: 1 the caller's token.
 
@@ -100,10 +99,6 @@ class RedisLedger:
             del self._flights[name]
             flight.set_result(entry)
 
-    async def keep(self, tenant: str, key: str, entry: bytes) -> None:
-        """See `Ledger.keep`."""
-        await surely(self._store(self._turn(tenant, key), entry))
-
     async def _found_or_made(
         self, turn: _Turn, make: Callable[[], Awaitable[bytes]], accept: Callable[[bytes], bool]
     ) -> tuple[bytes, bool]:
@@ -173,14 +168,7 @@ class RedisLedger:
         return _Turn((f"{start}:answer", f"{start}:lock"), secrets.token_hex(8))
 
     async def _run(self, script: Script, turn: _Turn, args: Sequence[bytes | str | int]) -> Any:
-        words = (len(turn.keys), *turn.keys, turn.token, *args)
-        try:
-            try:
-                return await self._redis.execute_command("EVALSHA", script.digest, *words)
-            except NoScriptError:
-                return await self._redis.execute_command("EVAL", script.source, *words)
-        except FAILURES as error:
-            raise explain(error, where=self._where, thread_id="") from error
+        return await run_script(self._redis, script, turn.keys, [turn.token, *args], where=self._where)
 
 
 def _pauses() -> Iterator[float]:

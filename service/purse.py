@@ -10,8 +10,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 from urllib.parse import quote
 
-from redis.exceptions import NoScriptError
-
 from agents.ledger import cancellations
 from agents.model import Account, BudgetSpent, ModelBusy
 from agents.purse import Reservation
@@ -19,6 +17,7 @@ from graph.checkpoints import FAILURES, AsyncClient, CheckpointStoreError
 from graph.checkpoints.connections import describe
 from graph.checkpoints.errors import explain
 from graph.checkpoints.scripts import Script
+from service.scripts import run_script
 
 # KEYS: 1 the campaign's book, 2 its holds, 3 and 4 those of the tenant's day. A book is a hash of spent and
 # reserved. Holds are a sorted set of id:amount by the time at which each expires; an expired one is kept with
@@ -182,15 +181,9 @@ class RedisPurse:
         return campaign, f"{campaign}:holds", f"{start}:day:{day}", f"{start}:day:{day}:holds"
 
     async def _run(self, script: Script, held: Reservation, args: Sequence[str | int]) -> Any:
-        keys, amount = self._keys(held.account, held.day), _micro(held.amount)
-        words = (len(keys), *keys, f"{held.id}:{amount}", amount, *_KEPT_SECONDS, *args)
-        try:
-            try:
-                return await self._redis.execute_command("EVALSHA", script.digest, *words)
-            except NoScriptError:
-                return await self._redis.execute_command("EVAL", script.source, *words)
-        except FAILURES as error:
-            raise explain(error, where=self._where, thread_id="") from error
+        amount = _micro(held.amount)
+        words = (f"{held.id}:{amount}", amount, *_KEPT_SECONDS, *args)
+        return await run_script(self._redis, script, self._keys(held.account, held.day), words, where=self._where)
 
 
 def _micro(usd: Decimal) -> int:

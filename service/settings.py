@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     )
     model_timeout_seconds: float = Field(default=60.0, gt=0, description="No model call takes longer.")
     model_patience_seconds: float = Field(
-        default=120.0, gt=0, description="How long a call is tried again while the model server is away."
+        default=180.0, gt=0, description="How long a call is tried again while the model server is away."
     )
     model_connections: int = Field(default=1000, gt=0, description="Model calls in flight at once.")
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")

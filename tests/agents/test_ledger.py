@@ -69,9 +69,6 @@ class Book:
         made = self.entries[tenant, key] = await make()
         return made, True
 
-    async def keep(self, tenant: str, key: str, entry: bytes) -> None:
-        self.entries[tenant, key] = entry
-
 
 @pytest.fixture
 def model() -> Scripted:
@@ -93,12 +90,12 @@ def other(*messages: BaseMessage) -> Rendered:
 
 # What makes a key
 
-KEY = answer_key("acme", IDENTITY, CALL, Line)
+KEY = answer_key(ACCOUNT, IDENTITY, CALL, Line)
 
 
 def test_equal_calls_have_one_key() -> None:
     again = Rendered([SystemMessage("Write."), HumanMessage("A lamp.", id="other")], "writer@2")
-    assert answer_key("acme", "".join(list(IDENTITY)), again, Line) == KEY
+    assert answer_key(ACCOUNT, "".join(list(IDENTITY)), again, Line) == KEY
 
 
 @pytest.mark.parametrize(
@@ -122,7 +119,7 @@ def test_equal_calls_have_one_key() -> None:
 def test_whatever_an_answer_depends_on_is_in_its_key(
     tenant: str, identity: str, prompt: Rendered, output: type[BaseModel]
 ) -> None:
-    assert answer_key(tenant, identity, prompt, output) != KEY
+    assert answer_key(Account(tenant, "spring"), identity, prompt, output) != KEY
 
 
 def seen(picture: str) -> Rendered:
@@ -134,17 +131,17 @@ def seen(picture: str) -> Rendered:
 
 def test_a_picture_is_in_the_key_with_every_byte() -> None:
     pictures = ["data:image/png;base64,AAAA", "data:image/png;base64,AAAB", "data:image/webp;base64,AAAA"]
-    keys = [answer_key("acme", IDENTITY, seen(picture), Line) for picture in pictures]
+    keys = [answer_key(ACCOUNT, IDENTITY, seen(picture), Line) for picture in pictures]
     assert len(set(keys)) == 3
     reordered = HumanMessage(
         [{"text": "See.", "type": "text"}, {"type": "image_url", "image_url": {"url": pictures[0]}}]
     )
-    assert answer_key("acme", IDENTITY, other(SYSTEM, reordered), Line) == keys[0]
+    assert answer_key(ACCOUNT, IDENTITY, other(SYSTEM, reordered), Line) == keys[0]
 
 
 def test_any_string_of_python_has_a_key() -> None:
     keys = {
-        answer_key("acme", IDENTITY, other(HumanMessage(text)), Line) for text in ("\udc80", "\\udc80", "é", "e")
+        answer_key(ACCOUNT, IDENTITY, other(HumanMessage(text)), Line) for text in ("\udc80", "\\udc80", "é", "e")
     }
     assert len(keys) == 4
 
@@ -171,12 +168,16 @@ async def test_another_campaign_has_nothing_to_pay(model: Scripted, book: Book) 
     assert model.calls == 2
 
 
-async def test_a_fresh_answer_is_asked_for_and_remembered_under_its_own_name(model: Scripted, book: Book) -> None:
+async def test_another_take_is_asked_anew_and_itself_remembered(model: Scripted, book: Book) -> None:
     first = await remembered(model, book).answer("writer", CALL, Line)
-    fresh = await remembered(model, book, replace(ACCOUNT, fresh=True)).answer("writer", CALL, Line)
-    assert (fresh.output.text, fresh.paid) == ("2", True)
-    assert fresh.call != first.call, "it is paid for a second time"
-    assert await remembered(model, book).answer("writer", CALL, Line) == fresh
+    again = replace(ACCOUNT, take=1)
+    second = await remembered(model, book, again).answer("writer", CALL, Line)
+    assert (second.output.text, second.paid) == ("2", True)
+    assert second.call != first.call, "it is paid for a second time"
+    assert await remembered(model, book, again).answer("writer", CALL, Line) == second, "after a crash as well"
+    assert await remembered(model, book).answer("writer", CALL, Line) == first
+    elsewhere = replace(again, campaign="summer")
+    assert (await remembered(model, book, elsewhere).answer("writer", CALL, Line)).output.text == "3"
 
 
 async def test_what_a_check_objects_to_is_asked_again(model: Scripted, book: Book) -> None:
@@ -230,8 +231,7 @@ async def test_a_screening_is_remembered(model: Scripted, book: Book) -> None:
     assert await remembered(model, book).screen(["a miss"]) == []
     assert await remembered(model, book).screen(["a miss", "a hit"]) == [Flag(1, "violence", 0.9)]
     assert await remembered(model, book, identity="another endpoint").screen(["a miss"]) == []
-    assert await remembered(model, book, replace(ACCOUNT, fresh=True)).screen(["a miss"]) == []
-    assert model.calls == 5
+    assert model.calls == 4
 
 
 async def test_nothing_to_screen_asks_nobody(model: Scripted, book: Book) -> None:

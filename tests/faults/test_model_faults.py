@@ -1,6 +1,7 @@
-"""Two hundred campaigns while one model call in twenty goes wrong."""
+"""Two hundred campaigns while one model call in twenty goes wrong, and two minutes without any answer."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,12 @@ from agents.offline import rehearsal
 from service.server import serving
 from service.settings import Settings
 from tests.running import running
+from tests.stories.test_model_faults import Failing, facing
 
 pytestmark = pytest.mark.faults
 
 CAMPAIGNS = 200
+OUTAGE_SECONDS = 120
 SHARE = {"429": 0.01, "500": 0.01, "reset": 0.01, "malformed": 0.01, "schema": 0.01}
 ASKED: dict[str, Any] = {"languages": ["de"], "placements": ["x_post"], "approval": "none", "tone": "premium"}
 
@@ -58,6 +61,26 @@ async def test_two_hundred_campaigns_with_five_percent_of_faults(tmp_path: Path)
     assert statuses.count("completed") >= 0.999 * CAMPAIGNS
     assert len(calls) <= 1.3 * len(needed)
     assert repeated == []
+
+
+@pytest.mark.timeout(400)
+async def test_two_minutes_without_a_model_cost_few_calls_and_everything_ends(tmp_path: Path) -> None:
+    server = Failing("503", times=10**6)
+    async with facing(server, tmp_path, model_patience_seconds=180) as service:
+        made = [await service.create(ASKED, product=product(number)) for number in range(20)]
+        slowest = 0.0
+        began = time.monotonic()
+        while time.monotonic() - began < OUTAGE_SECONDS:
+            asked = time.monotonic()
+            assert (await service.http.get("/v1/campaigns")).status_code == 200
+            slowest = max(slowest, time.monotonic() - asked)
+            await asyncio.sleep(0.5)
+        during, server.times = server.asked, 0
+        ended = [await service.still(one["id"], seconds=120) for one in made]
+    print(f"\n{during} calls in {OUTAGE_SECONDS} s of outage; the slowest read took {slowest * 1000:.0f} ms")
+    assert {one["status"] for one in ended} == {"completed"}
+    assert during < 2 * len(made) + OUTAGE_SECONDS
+    assert slowest < 2
 
 
 def answered(calls: list[dict[str, Any]]) -> Counter[str]:

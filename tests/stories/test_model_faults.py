@@ -101,6 +101,19 @@ async def test_a_text_over_its_limit_is_written_anew_and_never_cut(data_dir: Pat
         assert server.asked > NEEDED
 
 
+async def test_texts_that_stay_over_their_limit_need_a_person(data_dir: Path) -> None:
+    server = Failing("limit", times=10**6)
+    async with facing(server, data_dir) as service:
+        campaign = await service.create(ASKED)
+        waiting = await service.still(campaign["id"])
+        assert waiting["status"] == "awaiting_copy_approval", "though no approval was asked for"
+        verdict = (await service.content(campaign["id"]))["verdict"]
+        assert verdict["decision"] == "needs_human"
+        assert {found["rule"] for found in verdict["findings"] if found["severity"] == "block"} == {
+            "over-hard-limit"
+        }
+
+
 FINAL = [
     ("refusal", "model-refused", 1),
     ("filter", "model-refused", 1),

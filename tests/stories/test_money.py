@@ -101,3 +101,16 @@ async def test_the_price_of_a_campaign_is_told_by_step(data_dir: Path) -> None:
     assert sum(Decimal(usd) for usd in cost["by_step"].values()) == Decimal(cost["usd"]) > 0
     assert set(cost["by_step"]) == {"brief", "study", "write_copy", "judge", "translate"}
     assert cost["input_tokens"] > cost["output_tokens"] > 0
+
+
+async def test_what_is_sent_back_is_written_anew_and_paid_for(data_dir: Path) -> None:
+    async with serving(rehearsal()) as url, running(at(data_dir, url)) as service:
+        sent: list[int] = []
+        for _ in range(2):
+            campaign = await service.create(ASKED, approval="required")
+            await service.still(campaign["id"])
+            before = len(await calls(url))
+            assert (await service.decide(campaign["id"], "respond", comment="Shorter.")).status_code == 202
+            await service.still(campaign["id"])
+            sent.append(len([call for call in (await calls(url))[before:] if call["agent"] == "copywriter"]))
+    assert sent[0] == sent[1] > 0, "the second campaign's reviewer is not told what the first one's was"
