@@ -106,7 +106,8 @@ async def _sides() -> AsyncGenerator[dict[str, Side]]:
         models = await stack.enter_async_context(open_models(settings, redis, where="a benchmark"))
         adapter = await stack.enter_async_context(open_model(settings))
         chat = ChatOpenAI(model="rehearsal", base_url=base_url, api_key=SecretStr("rehearsal"), max_retries=0)
-        structured: Any = chat.with_structured_output(Brief, method="json_schema", include_raw=True)
+        untyped: Any = chat
+        structured = untyped.with_structured_output(Brief, method="json_schema", include_raw=True)
         yield {
             BARE: lambda n: chat.ainvoke(_prompt(n).messages),
             STRUCTURED: lambda n: structured.ainvoke(_prompt(n).messages),

@@ -22,11 +22,12 @@ from langchain_core.runnables import RunnableConfig
 from langsmith import run_helpers
 from PIL import Image
 from pydantic import BaseModel, SecretStr
+from redis.asyncio import Redis
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from agents.model import Answer, Check, Flag, Model, Unmetered
+from agents.model import Answer, Check, Flag, Model, Models, Unmetered
 from agents.product import Product
 from agents.prompts import Rendered
 from evals.benchmarks.machine import machine, served_rehearsal
@@ -38,7 +39,7 @@ from graph.state import Order
 from graph.steps import Ports
 from service.embedded import private_server
 from service.settings import Settings
-from service.wiring import calm_the_collector, open_model
+from service.wiring import calm_the_collector, open_model, open_models
 from tools.assets import LocalAssets
 
 out = Console(soft_wrap=True)
@@ -144,12 +145,13 @@ class Bench:
     """What both sides of the comparison run on."""
 
     model: Model
+    models: Models
     assets: LocalAssets
     saver: RedisSaver
 
-    def graph(self, model: Model) -> Graph:
-        """The campaign graph, speaking to `model`."""
-        return build_campaign(Ports(Unmetered(model), self.assets)).compile(checkpointer=self.saver)
+    def graph(self, models: Models) -> Graph:
+        """The campaign graph, speaking to `models`."""
+        return build_campaign(Ports(models, self.assets)).compile(checkpointer=self.saver)
 
     async def order(self, *, pictures: bool) -> Order:
         """The campaign that is measured."""
@@ -176,9 +178,9 @@ def main(
 ) -> None:
     """Measure campaigns beside bare model calls.
 
-    Included: graph, steps, prompts, rules, checkpoints, the model client; five languages, no gates; once with
-    the package and its contact sheet, once without. Not included: HTTP service, records, the servers' own CPU
-    and, without --pictures, every creative.
+    Included: graph, steps, prompts, rules, checkpoints, the ledger of answers, the purse, the model client; five
+    languages, no gates; once with the package and its contact sheet, once without. Not included: HTTP service,
+    records, the servers' own CPU and, without --pictures, every creative.
     """
     figures = asyncio.run(measure(campaigns, latency=latency, at_once=at_once, pictures=pictures))
     if as_json:
@@ -192,8 +194,8 @@ async def measure(campaigns: int, *, latency: float, at_once: int, pictures: boo
     async with _open(latency) as bench:
         order = (await bench.order(pictures=pictures)).model_dump(mode="json")
         recorder = Recorder(bench.model)
-        await _campaign(bench.graph(recorder), order, 0)
-        graph = bench.graph(bench.model)
+        await _campaign(bench.graph(Unmetered(recorder)), order, 0)
+        graph = bench.graph(bench.models)
         calm_the_collector()
         err.print(f"{campaigns} campaigns …")
         campaign = await timed(lambda n: _campaign(graph, order, n), campaigns, at_once=at_once)
@@ -226,16 +228,21 @@ async def timed(run: Callable[[int], Awaitable[object]], times: int, *, at_once:
 
 async def _campaign(graph: Graph, order: dict[str, Any], number: int) -> None:
     config = RunnableConfig(configurable={"thread_id": f"benchmark-{number}"})
-    state = await graph.ainvoke({"order": order}, config)
+    state = await graph.ainvoke({"order": _named(order, number)}, config)
     if "package" not in state:
         raise RuntimeError("The campaign did not come to its end, so there is nothing to measure.")
 
 
 async def _unpacked(graph: Graph, order: dict[str, Any], number: int) -> None:
     config = RunnableConfig(configurable={"thread_id": f"unpacked-{number}"})
-    state = await graph.ainvoke({"order": order}, config, interrupt_before=["package"])
+    state = await graph.ainvoke({"order": _named(order, -number)}, config, interrupt_before=["package"])
     if "creatives" not in state:
         raise RuntimeError("The campaign stopped before its package, so there is nothing to measure.")
+
+
+def _named(order: dict[str, Any], number: int) -> dict[str, Any]:
+    """The order for a product of its own, so that no campaign lives on another's answers."""
+    return {**order, "product": {**order["product"], "name": f"Aurora {number}"}}
 
 
 async def _bare(model: Model, levels: Sequence[Sequence[Call]]) -> None:
@@ -255,8 +262,10 @@ async def _open(latency: float) -> AsyncGenerator[Bench]:
         )
         url = await stack.enter_async_context(private_server(folder / "redis"))
         saver = await stack.enter_async_context(RedisSaver.from_url(url, prefix="benchmark"))
+        redis = await stack.enter_async_context(Redis.from_url(url))
+        models = await stack.enter_async_context(open_models(settings, redis, where="a benchmark"))
         model = await stack.enter_async_context(open_model(settings))
-        yield Bench(model, LocalAssets(folder / "assets"), saver)
+        yield Bench(model, models, LocalAssets(folder / "assets"), saver)
 
 
 def _photo(*, pictures: bool) -> bytes:
@@ -286,6 +295,8 @@ def _show(figures: Figures) -> None:
         f"{figures.added(figures.campaign)['beyond_latency_ms']:.1f} ms beyond it, without package "
         f"{figures.added(figures.unpacked)['beyond_latency_ms']:.1f} ms."
     )
+    ratio = figures.campaign.median_ms / figures.critical_path_ms
+    out.print(f"A campaign takes {ratio:.2f} times its critical path of calls.")
     out.print(", ".join(f"{name} {value}" for name, value in {**figures.machine, **figures.setup}.items()))
 
 
