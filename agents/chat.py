@@ -39,7 +39,7 @@ from agents.ways import WAYS, Ladder, Way, in_words, parameters, unknown
 
 OPENAI = "https://api.openai.com/v1"
 _MODERATION_MODEL = "omni-moderation-latest"
-_ODD = (TimeoutError, ValueError, LookupError, AttributeError, TypeError)
+_ODD = (TimeoutError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 """What the SDKs raise beside their own errors, at answers of a shape that they do not expect."""
 
 

@@ -1,7 +1,8 @@
 """Copy: every text slot of every placement, and the lines the whole campaign shares."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -66,6 +67,27 @@ class Draft(BaseModel):
     placements: list[PlacementCopy] = Field(min_length=1, description="Every placement asked for, once.")
 
 
+class _Slot(Protocol):
+    @property
+    def slot(self) -> str: ...
+
+
+class _Placed(Protocol):
+    @property
+    def placement(self) -> str: ...
+    @property
+    def slots(self) -> Sequence[_Slot]: ...
+
+
+class Written(Protocol):
+    """Texts by placement and slot, whoever wrote them."""
+
+    @property
+    def placements(self) -> Sequence[_Placed]:
+        """Every placement that was written for."""
+        ...
+
+
 async def write_copy(
     model: Model,
     product: Product,
@@ -79,6 +101,7 @@ async def write_copy(
     comment: str | None = None,
 ) -> Answer[Draft]:
     """Copy for `placements`; `previous` and `feedback` when an earlier draft was sent back."""
+    asked = {one.id: [slot.name for slot in one.slots if slot.min] for one in placements}
     data = {
         "product": product.model_dump(mode="json"),
         "brief": brief.model_dump(mode="json"),
@@ -89,7 +112,16 @@ async def write_copy(
         "feedback": list(feedback),
         "comment": comment,
     }
-    return await model.answer("copywriter", PROMPT.render(data), Draft)
+    return await model.answer("copywriter", PROMPT.render(data), Draft, check=partial(left_out, asked))
+
+
+def left_out(asked: Mapping[str, Sequence[str]], answer: Written) -> str | None:
+    """What is wrong with an answer that lacks one of the slots that were asked for by placement."""
+    made = {one.placement: {slot.slot for slot in one.slots} for one in answer.placements}
+    missing = [
+        f"{name} {slot}" for name, slots in asked.items() for slot in slots if slot not in made.get(name, ())
+    ]
+    return f"It leaves out {', '.join(missing)}." if missing else None
 
 
 def assignment(placement: Placement) -> dict[str, Any]:

@@ -31,9 +31,13 @@ class Usage(BaseModel):
     reasoning_tokens: int = Field(default=0, ge=0, description="The part of the output that nobody reads.")
     attempts: int = Field(default=1, ge=1)
     estimated: bool = Field(default=False, description="Whether a server sent no figures and we counted.")
+    earlier: tuple["Usage", ...] = Field(default=(), description="What other models used before this one.")
 
     def __add__(self, later: "Usage") -> "Usage":
-        """Both together, under the later one's model."""
+        """Both together; what another model used stays apart, because its price is another."""
+        if self.model != later.model:
+            before = self.model_copy(update={"earlier": ()})
+            return later.model_copy(update={"earlier": (*self.earlier, before, *later.earlier)})
         return Usage(
             model=later.model,
             input_tokens=self.input_tokens + later.input_tokens,
@@ -42,6 +46,7 @@ class Usage(BaseModel):
             reasoning_tokens=self.reasoning_tokens + later.reasoning_tokens,
             attempts=self.attempts + later.attempts,
             estimated=self.estimated or later.estimated,
+            earlier=(*self.earlier, *later.earlier),
         )
 
 

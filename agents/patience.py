@@ -118,8 +118,9 @@ class Breaker:
 class Patient:
     """Asks `model` until it answers: at most `attempts` times beside trials, no longer than `seconds`.
 
-    One attempt takes at most `call_seconds`, however slowly an answer drips. An answer in the wrong form is sent
-    back twice. With `waits` False a call ends while the breaker rests: for an endpoint that has a stand-in.
+    `model` itself bounds one attempt. At most `at_once` calls are under way; the others wait their turn, which is
+    not counted. An answer in the wrong form is sent back twice. With `waits` False a call ends while the breaker
+    rests, and soon after the server asks for patience: for an endpoint that has a stand-in.
     """
 
     def __init__(
@@ -128,14 +129,14 @@ class Patient:
         *,
         breaker: Breaker | None = None,
         seconds: float = 120.0,
-        call_seconds: float = 60.0,
         attempts: int = 6,
+        at_once: int = 1000,
         waits: bool = True,
     ) -> None:
         self._model = model
         self._breaker = breaker or Breaker()
         self._seconds = seconds
-        self._call_seconds = call_seconds
+        self._turns = asyncio.Semaphore(at_once)
         self._attempts = attempts
         self._waits = waits
 
@@ -143,6 +144,15 @@ class Patient:
         self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
     ) -> Answer[T]:
         """See `Model.answer`; the usage is that of all attempts."""
+        async with self._turns:
+            return await self._corrected(agent, prompt, output, check)
+
+    async def screen(self, texts: Sequence[str]) -> list[Flag]:
+        """See `Model.screen`."""
+        async with self._turns:
+            return await self._persist(partial(self._model.screen, texts), time.monotonic() + self._seconds)
+
+    async def _corrected(self, agent: str, prompt: Rendered, output: type[T], check: Check[T] | None) -> Answer[T]:
         asked, corrections, used = prompt, 0, None
         deadline = time.monotonic() + self._seconds
         while True:
@@ -151,19 +161,15 @@ class Patient:
                 answer = await self._persist(call, deadline)
             except ModelGarbled as error:
                 used = _sum(used, error.usage)
-                if corrections == CORRECTIONS:
-                    raise _hopeless(error, used) from error
                 corrections += 1
+                if corrections > CORRECTIONS or time.monotonic() >= deadline:
+                    raise _hopeless(error, corrections, used) from error
                 asked = prompt.corrected(error.said, error.wrong) if error.said and error.wrong else prompt
             except ModelError as error:
                 error.usage = _sum(used, error.usage)
                 raise
             else:
                 return replace(answer, usage=used + answer.usage if used else answer.usage)
-
-    async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """See `Model.screen`."""
-        return await self._persist(partial(self._model.screen, texts), time.monotonic() + self._seconds)
 
     async def _persist(self, call: Callable[[], Awaitable[R]], deadline: float) -> R:
         """Make the call again while nobody answers."""
@@ -172,21 +178,24 @@ class Patient:
             trial = await self._breaker.enter(deadline if self._waits else 0)
             attempts += not trial
             try:
-                with self._breaker.watching(trial=trial), _numbered(attempts):
-                    return await self._in_time(call, deadline)
+                with _numbered(attempts):
+                    return await self._in_time(call, trial=trial, deadline=deadline)
             except ModelUnavailable as error:
-                asked_for = error.retry_after if isinstance(error, ModelBusy) else None
-                pause = next(pauses) if asked_for is None else asked_for
-                if attempts >= self._attempts or time.monotonic() + pause >= deadline:
+                busy = isinstance(error, ModelBusy)
+                pause = next(pauses) + (error.retry_after or 0.0 if isinstance(error, ModelBusy) else 0.0)
+                tired = attempts >= self._attempts and not (busy and self._waits)
+                if tired or time.monotonic() + pause >= deadline:
                     raise
                 log.info("model_call_repeated", attempt=attempts, why=str(error), pause=round(pause, 2))
-            if not trial:  # the breaker paces trials
+            if not (trial and self._breaker.resting):  # the breaker paces trials
                 await asyncio.sleep(pause)
 
-    async def _in_time(self, call: Callable[[], Awaitable[R]], deadline: float) -> R:
+    async def _in_time(self, call: Callable[[], Awaitable[R]], *, trial: bool, deadline: float) -> R:
+        """Our own deadline says nothing of the server, so the breaker does not learn from it."""
         try:
-            async with asyncio.timeout(min(self._call_seconds, deadline - time.monotonic())):
-                return await call()
+            async with asyncio.timeout(deadline - time.monotonic()):
+                with self._breaker.watching(trial=trial):
+                    return await call()
         except TimeoutError as error:
             raise ModelUnavailable("The model server did not answer in time; retry when it is faster.") from error
 
@@ -206,7 +215,11 @@ class StoodIn:
             return await self._first.answer(agent, prompt, output, check=check)
         except (ModelUnavailable, ModelQuotaSpent) as error:
             log.warning("model_stood_in_for", agent=agent, why=str(error))
-            answer = await self._second.answer(agent, prompt, output, check=check)
+            try:
+                answer = await self._second.answer(agent, prompt, output, check=check)
+            except ModelError as second:
+                second.usage = _sum(error.usage, second.usage)
+                raise
             return replace(answer, usage=error.usage + answer.usage if error.usage else answer.usage)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
@@ -226,9 +239,9 @@ def _sum(used: Usage | None, more: Usage | None) -> Usage | None:
     return used + more if used and more else used or more
 
 
-def _hopeless(error: ModelGarbled, used: Usage | None) -> ModelGarbled:
+def _hopeless(error: ModelGarbled, times: int, used: Usage | None) -> ModelGarbled:
     return ModelGarbled(
-        f"{error} It was asked {CORRECTIONS + 1} times; a person must look: retry, or choose another model.",
+        f"{error} It was asked {times} times; a person must look: retry, or choose another model.",
         said=error.said,
         wrong=error.wrong,
         usage=used,

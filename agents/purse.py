@@ -60,8 +60,9 @@ class Paid:
     """A `Model` that pays for each call of another out of a purse, as much as `estimate` says being set aside.
 
     Whatever repeats and corrects calls belongs behind it: waiting for a budget is no fault of a server.
-    A call that fails with an unknown cost, as when it is cancelled, stays reserved until that expires: the
-    provider may have charged for it. `screen` is free.
+    One attempt is set aside; corrections are booked with the answer. A call that is cancelled stays reserved until
+    that expires, because the provider may have charged for it; one that fails and names no usage is taken to have
+    cost nothing. `screen` is free.
     """
 
     def __init__(self, model: Model, purse: Purse, account: Account, estimate: Estimate) -> None:
@@ -112,8 +113,8 @@ class UpperEstimate:
 
 
 def cost_of(usage: Usage) -> Decimal:
-    """US dollars for what was used; never less than nothing."""
-    return cost_usd(
+    """US dollars for what was used, by each model at its own price; never less than nothing."""
+    return sum(map(cost_of, usage.earlier), Decimal(0)) + cost_usd(
         usage.model,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cached_tokens,

@@ -68,7 +68,7 @@ def object_of(raw: AIMessage, output: type[T]) -> T:
         raise garbled(f"{error}.", said=text) from error
     except ValidationError as error:
         raise _broken(finish) or garbled(_faults(error), said=text) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _broken(finish) or garbled("it is not JSON.", said=text) from error
 
 

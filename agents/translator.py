@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents import copywriter
-from agents.copywriter import PlacementTexts, assignment
+from agents.copywriter import PlacementTexts, assignment, left_out
 from agents.model import Answer, Model
 from agents.product import Product
 from agents.prompts import Prompt
@@ -69,6 +70,7 @@ async def translate(
     comment: str | None = None,
 ) -> Answer[Translation]:
     """`copy` (texts by placement and slot) of `placements`, in `target`."""
+    asked = {one.id: [slot.name for slot in one.slots if copy[one.id].get(slot.name)] for one in placements}
     data = {
         "product": product.model_dump(mode="json"),
         "tone": tone,
@@ -79,7 +81,7 @@ async def translate(
         "feedback": list(feedback),
         "comment": comment,
     }
-    return await model.answer("translator", PROMPT.render(data), Translation)
+    return await model.answer("translator", PROMPT.render(data), Translation, check=partial(left_out, asked))
 
 
 def _source(placement: Placement, texts: PlacementTexts) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from graph import routes
 from graph.state import CampaignInput, CampaignState
 from graph.steps import Ports, Steps
 
-STEP_SECONDS = 300.0
-"""No step takes longer: a model call has its own, shorter patience, and second attempts are made there.
+STEP_SECONDS = 1800.0
+"""No step takes longer, waiting for a turn or for a budget counted: a model call has its own, shorter patience.
 A gate only asks: while a person thinks, no step runs."""
 
 

@@ -18,7 +18,7 @@ def entry(step: str, answer: Answer[Any], *, language: str | None = None) -> JSO
     return {
         "step": step,
         "language": language,
-        **used.model_dump(),
+        **used.model_dump(mode="json", exclude={"earlier"}),
         "usd": str(cost_of(used) if answer.paid else 0),
         "prompt": answer.prompt,
         "call": answer.call,

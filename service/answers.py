@@ -39,6 +39,8 @@ if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 """)
 _RELEASE = Script("if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end")
 
+_PAID_SECONDS = 10.0
+"""How long storing is tried again while Redis is away: the answer was paid for."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 
@@ -168,7 +170,10 @@ class RedisLedger:
         return _Turn((f"{start}:answer", f"{start}:lock"), secrets.token_hex(8))
 
     async def _run(self, script: Script, turn: _Turn, args: Sequence[bytes | str | int]) -> Any:
-        return await run_script(self._redis, script, turn.keys, [turn.token, *args], where=self._where)
+        patience = _PAID_SECONDS if script is _STORE else 0.0
+        return await run_script(
+            self._redis, script, turn.keys, [turn.token, *args], where=self._where, patience=patience
+        )
 
 
 def _pauses() -> Iterator[float]:

@@ -75,6 +75,8 @@ _MOST = 10**12
 """A million dollars in micro-dollars: no call costs more, and Lua's doubles stay exact for nine thousand such."""
 _KEPT_SECONDS = (90 * 86_400, 8 * 86_400)
 _LONGEST_PAUSE = 0.5
+_PAID_SECONDS = 10.0
+"""How long booking is tried again while Redis is away: the money is spent."""
 
 
 class RedisPurse:
@@ -183,7 +185,9 @@ class RedisPurse:
     async def _run(self, script: Script, held: Reservation, args: Sequence[str | int]) -> Any:
         amount = _micro(held.amount)
         words = (f"{held.id}:{amount}", amount, *_KEPT_SECONDS, *args)
-        return await run_script(self._redis, script, self._keys(held.account, held.day), words, where=self._where)
+        patience = _PAID_SECONDS if script is _SETTLE else 0.0
+        keys = self._keys(held.account, held.day)
+        return await run_script(self._redis, script, keys, words, where=self._where, patience=patience)
 
 
 def _micro(usd: Decimal) -> int:

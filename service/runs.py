@@ -199,7 +199,9 @@ class Runs:
     async def _fail(self, campaign: Campaign, follower: "_Follower", error: Exception) -> None:
         problem = stopped(error, follower.step)
         await follower.flush()
-        log.warning("campaign_stopped", campaign=campaign.id, code=problem["code"], exc_info=error)
+        # A model's error may carry its words or a provider's, which are nobody's business in a log.
+        unknown = error if problem["code"] == "internal-error" else None
+        log.warning("campaign_stopped", campaign=campaign.id, code=problem["code"], exc_info=unknown)
         if await self._records.change(campaign.id, {"status": "failed", "error": problem}, where=("running",)):
             self._tracer.ended(campaign, "failed")
             await self._events.publish(campaign.id, "failed", {"error": problem})

@@ -52,9 +52,14 @@ class Settings(BaseSettings):
     model_max_output_tokens: int | None = Field(
         default=None, gt=0, description="No answer is longer, reasoning counted; the server's limit when not set."
     )
-    model_timeout_seconds: float = Field(default=60.0, gt=0, description="No model call takes longer.")
+    model_timeout_seconds: float = Field(
+        default=60.0, gt=0, allow_inf_nan=False, description="No model call takes longer."
+    )
     model_patience_seconds: float = Field(
-        default=180.0, gt=0, description="How long a call is tried again while the model server is away."
+        default=180.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long a call is tried again while the model server is away.",
     )
     model_connections: int = Field(default=1000, gt=0, description="Model calls in flight at once.")
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
@@ -68,7 +73,10 @@ class Settings(BaseSettings):
         default=None, gt=0, description="What a tenant's model calls may cost on one day (UTC), in US dollars."
     )
     answers_seconds: float = Field(
-        default=86_400, gt=0, description="How long a model's answer is kept, and not paid for again."
+        default=86_400,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long a model's answer is kept, and not paid for again.",
     )
     moderation: bool = Field(
         default=True, description="Whether to ask the provider's moderation endpoint as well."
@@ -143,6 +151,8 @@ def _named_keys(text: SecretStr) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for each in text.get_secret_value().split(","):
         name, _, key = each.strip().partition(":")
+        if not key:
+            raise ValueError("each key is written as name:key, and one has no name")
         try:
             keys[name] = base64.b64decode(key, validate=True)
         except ValueError:

@@ -33,7 +33,6 @@ from tools.assets import AssetStore, LocalAssets
 PREFIX = "fanfare"
 _OUTPUT_TOKENS = 8000
 """What an answer is taken to have at most where no cap is set: only a budget asks, and only beforehand."""
-_PURSE_SECONDS = 240.0  # less than a step may take
 _REDIS_SECONDS = 15.0  # longer than a reader of events waits for the next one
 
 
@@ -143,6 +142,7 @@ async def open_models(settings: Settings, redis: AsyncClient, *, where: str) -> 
         if settings.fallback_model:
             second = await stack.enter_async_context(open_chat(_fallback(settings, settings.fallback_model)))
         most = settings.model_max_output_tokens or _OUTPUT_TOKENS
+        hold = 1.5 * settings.model_patience_seconds + 60  # longer than a call lasts, with its stand-in's
         yield Accounts(
             patient(first, settings, stand_in=second),
             RedisLedger(
@@ -150,8 +150,8 @@ async def open_models(settings: Settings, redis: AsyncClient, *, where: str) -> 
                 where=f"The answer ledger at {where}",
             ),
             RedisPurse(
-                redis, prefix=PREFIX, tenant_day_usd=settings.tenant_day_usd, patience_seconds=_PURSE_SECONDS,
-                where=f"The purse at {where}",
+                redis, prefix=PREFIX, tenant_day_usd=settings.tenant_day_usd, hold_seconds=hold,
+                patience_seconds=2 * hold, where=f"The purse at {where}",
             ),
             first.identity,
             UpperEstimate(_endpoint(settings).model_of, lambda _: most),
@@ -160,18 +160,18 @@ async def open_models(settings: Settings, redis: AsyncClient, *, where: str) -> 
 
 def patient(model: Model, settings: Settings, *, stand_in: Model | None = None) -> Model:
     """`model`, asked again while its server is away, or a stand-in in its place after a while."""
-    seconds, call_seconds = settings.model_patience_seconds, settings.model_timeout_seconds
+    seconds, at_once = settings.model_patience_seconds, settings.model_connections
     if stand_in is None:
-        return Patient(model, seconds=seconds, call_seconds=call_seconds)
-    first = Patient(model, seconds=seconds / 4, call_seconds=call_seconds, attempts=3, waits=False)
-    return StoodIn(first, Patient(stand_in, seconds=seconds, call_seconds=call_seconds))
+        return Patient(model, seconds=seconds, at_once=at_once)
+    first = Patient(model, seconds=seconds / 4, at_once=at_once, attempts=3, waits=False)
+    return StoodIn(first, Patient(stand_in, seconds=seconds, at_once=at_once))
 
 
 def _fallback(settings: Settings, model: str) -> Endpoint:
     return replace(
         _named(settings), model=model, agent_models={}, moderation=False,
         base_url=settings.fallback_base_url or settings.openai_base_url or OPENAI,
-        key=settings.fallback_api_key or settings.openai_api_key,
+        key=settings.fallback_api_key or (None if settings.fallback_base_url else settings.openai_api_key),
     )  # fmt: skip
 
 

@@ -13,7 +13,18 @@ TRANSPORT = (
 )  # fmt: skip
 UNSENT = ("reset", "torn", "hang", "drip")
 """The transport faults after which nobody knows how the call ended."""
-CONTENT = ("malformed", "empty", "null", "broken-off", "length", "refusal", "filter", "schema", "limit")
+CONTENT = (
+    "malformed",
+    "empty",
+    "null",
+    "broken-off",
+    "length",
+    "refusal",
+    "filter",
+    "schema",
+    "left-out",
+    "limit",
+)
 METER = ("no-usage", "absurd-usage")
 FAULTS = (*TRANSPORT, *CONTENT, *METER)
 
@@ -105,10 +116,26 @@ def spoil(reply: Reply, fault: str | None) -> Reply:
             return replace(reply.saying(""), finish="content_filter")
         case "schema":
             return reply.saying(json.dumps({"rehearsal": "This breaks the schema."}))
+        case "left-out":
+            return reply.saying(_shortened(text))
         case "limit":
             return reply.saying(_overflowing(text))
         case _:
             return reply
+
+
+def _shortened(text: str) -> str:
+    """`text` without the last slot of its last placement; as it is when it has none to spare."""
+    try:
+        answer: Any = json.loads(text)
+    except ValueError:
+        return text
+    match answer:
+        case {"placements": [*_, {"slots": [_, *_, _] as slots}]}:
+            cast("list[Any]", slots).pop()
+        case _:
+            pass
+    return json.dumps(answer, ensure_ascii=False)
 
 
 def _overflowing(text: str) -> str:

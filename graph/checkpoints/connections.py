@@ -22,6 +22,10 @@ SyncClient: TypeAlias = redis.Redis | redis.RedisCluster
 _PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
 
 
+class _UnusableURL(ValueError):
+    """A URL that names no server; the message holds nothing of its user and password."""
+
+
 class Location(NamedTuple):
     """A URL, read."""
 
@@ -47,18 +51,31 @@ def locate(url: str) -> Location:
     credentials go into `?sentinel_username=` and `?sentinel_password=`. With `rediss` in place of `redis`
     the connections are TLS. redis-py's options (`ssl_ca_certs`, `client_name`, …) go into the query.
     """
+    try:
+        return _located(url)
+    except _UnusableURL:
+        raise
+    except ValueError:  # it may quote the password
+        raise ValueError("The Redis URL cannot be read: write / ? # @ in a password as %2F %3F %23 %40") from None
+
+
+def _located(url: str) -> Location:
     parts = urlsplit(url)
     scheme, _, topology = parts.scheme.partition("+")
     if scheme not in {"redis", "rediss", "unix"} or topology not in _PORTS or (topology and scheme == "unix"):
-        raise ValueError(f"A Redis URL begins with redis://, rediss://, unix://, {_FORMS}, not {parts.scheme}://")
+        raise _UnusableURL(
+            f"A Redis URL begins with redis://, rediss://, unix://, {_FORMS}, not {parts.scheme}://"
+        )
     hosts = [_host(each, _PORTS[topology]) for each in parts.netloc.rpartition("@")[2].split(",") if each]
     if not topology:
         parse_url(url)
         hosts = hosts or ([] if scheme == "unix" else [_host("", _PORTS[""])])
         return Location(url, "", hosts, "", {}, {})
     service, _, db = parts.path.strip("/").partition("/") if topology == "sentinel" else ("", "", "")
+    if (topology == "cluster" and parts.path.strip("/")) or (db and not db.isdecimal()):
+        raise _UnusableURL("A cluster has no databases, and behind sentinels a database is a number.")
     if not hosts or (topology == "sentinel" and not service):
-        raise ValueError(f"A Redis URL of several servers looks like {_FORMS}")
+        raise _UnusableURL(f"A Redis URL of several servers looks like {_FORMS}")
     options, own = _options(parts, scheme, db)
     return Location(url, "cluster" if topology == "cluster" else "sentinel", hosts, service, options, own)
 

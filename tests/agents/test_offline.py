@@ -839,7 +839,7 @@ def test_fault_rates_are_read_and_refused_with_a_sentence() -> None:
         rehearsal(latency=-1)
     with pytest.raises(ValueError, match="there are json_schema, tools, json_object"):
         rehearsal(without=["patience"])
-    assert {*FAILURES, "hang", "drip", "limit", "no-usage", "absurd-usage"} == set(FAULTS)
+    assert {*FAILURES, "hang", "drip", "left-out", "limit", "no-usage", "absurd-usage"} == set(FAULTS)
 
 
 async def test_calls_are_counted_and_outlive_the_process(tmp_path: Path) -> None:

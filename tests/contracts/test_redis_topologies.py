@@ -304,10 +304,13 @@ def test_the_credentials_of_sentinels_are_apart() -> None:
         "unix+cluster:///a",
         "redis+sentinel://a",
         "redis+cluster://",
+        "redis+cluster://a/5",
+        "redis+sentinel://a/s/x",
+        "redis://:a#b@c:1/",
     ],
 )
 def test_a_url_that_names_no_server_is_told(url: str) -> None:
-    with pytest.raises(ValueError, match=r"Redis URL"):
+    with pytest.raises(ValueError, match=r"Redis URL|database"):
         locate(url)
 
 

@@ -101,6 +101,16 @@ async def test_a_text_over_its_limit_is_written_anew_and_never_cut(data_dir: Pat
         assert server.asked > NEEDED
 
 
+async def test_a_text_that_was_left_out_is_asked_for_again(data_dir: Path) -> None:
+    server = Failing("left-out", times=4)
+    async with facing(server, data_dir) as service:
+        campaign = await service.create(ASKED)
+        ended = await service.still(campaign["id"])
+        assert ended["status"] == "completed", ended["error"]
+        assert server.asked == NEEDED + 1, "brief, study, both writers, of whom one has a slot to leave out"
+        assert (await service.content(campaign["id"]))["copy"]["call_to_action"]
+
+
 async def test_texts_that_stay_over_their_limit_need_a_person(data_dir: Path) -> None:
     server = Failing("limit", times=10**6)
     async with facing(server, data_dir) as service:
