@@ -15,7 +15,7 @@ from agents.model import ModelBusy, ModelError, ModelQuotaSpent, ModelRefused, M
 LONGEST_QUOTE = 300
 """So much of what a server or a model says gets into our own messages."""
 
-# OpenAI, OpenRouter, DeepSeek, Anthropic, LiteLLM, DashScope.
+# OpenAI, OpenRouter, DeepSeek, LiteLLM, DashScope and others.
 _QUOTA = re.compile(
     r"insufficient_quota|billing_hard_limit|billing_not_active|budget_exceeded|exceeded_current_quota|arrearage",
     re.IGNORECASE,

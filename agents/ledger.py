@@ -38,7 +38,8 @@ class Remembered:
     """A `Model` that asks another only for what the ledger of its account's tenant does not hold.
 
     `identity` names the endpoint, the model and the parameters behind an agent, and behind `SCREEN` the
-    moderation endpoint or its absence: calls of different identity never share an answer.
+    moderation endpoint or its absence: calls of different identity never share an answer. What a stand-in answered
+    is kept as the first model's.
     """
 
     def __init__(self, model: Model, ledger: Ledger, account: Account, identity: Callable[[str], str]) -> None:
