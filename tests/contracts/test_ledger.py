@@ -379,6 +379,19 @@ async def test_who_accepts_nothing_makes_it_alone(ledger: RedisLedger, elsewhere
 # Servers
 
 
+async def test_an_answer_is_stored_though_the_server_restarts_meanwhile(own_server: Server) -> None:
+    async with open_async(locate(own_server.url), timeout=1) as client:
+        ledger = RedisLedger(client)
+        making = asyncio.create_task(once(ledger, make := Maker(seconds=0.3)))
+        while not make.started:  # noqa: ASYNC110 - it tells by a number
+            await asyncio.sleep(0.01)
+        own_server.kill()
+        assert await asyncio.wait([making], timeout=1.8) == (set(), {making})
+        own_server.start()
+        assert await making == (b"entry 1", True)
+        assert await once(ledger, make) == (b"entry 1", False)
+
+
 async def test_a_server_that_is_gone_is_told_and_nothing_is_made(own_server: Server) -> None:
     async with open_async(locate(own_server.url), timeout=1) as client:
         ledger = RedisLedger(client)

@@ -565,6 +565,18 @@ async def test_a_server_that_is_gone_is_told_and_nobody_is_asked(own_server: Ser
         await line(paid)
 
 
+async def test_a_cost_is_booked_though_the_server_restarts_meanwhile(own_server: Server) -> None:
+    async with open_async(locate(own_server.url), timeout=1) as client:
+        purse = RedisPurse(client)
+        held = await purse.reserve(ACCOUNT, Decimal("0.5"))
+        own_server.kill()
+        booking = asyncio.create_task(purse.settle(held, Decimal("0.25")))
+        assert await asyncio.wait([booking], timeout=1.5) == (set(), {booking})
+        own_server.start()
+        await booking
+        assert await purse.spent(ACCOUNT) == Decimal("0.25")
+
+
 async def test_books_outlive_a_server_that_is_killed(own_server: Server) -> None:
     async with open_async(locate(own_server.url), timeout=1, retries=3) as client:
         purse = RedisPurse(client)

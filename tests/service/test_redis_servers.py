@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from redis import Redis
 
 from service.settings import Settings
+from service.wiring import _fallback  # pyright: ignore[reportPrivateUsage]
 from tests.running import AURORA, running
 from tests.stores import Server, cluster_url, start_cluster, start_server
 
@@ -58,8 +59,10 @@ async def test_encrypted_checkpoints_say_nothing_of_a_product(tmp_path: Path) ->
     ("name", "value", "said"),
     [
         ("checkpoint_keys", "a:secret word", "key 'a' is not base64"),
+        ("checkpoint_keys", "secretc2hvcnQ=", "one has no name"),
         ("checkpoint_keys", "a:c2hvcnQ=", "has 5 bytes; AES-256 takes 32"),
         ("redis_url", "https://:secret@x", "A Redis URL begins with"),
+        ("redis_url", "redis://:secret#1@x:1", "write / "),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_told_without_its_secret(
@@ -69,3 +72,10 @@ def test_a_setting_that_cannot_be_used_is_told_without_its_secret(
     with pytest.raises(ValidationError, match=said) as refused:
         Settings()
     assert "secret" not in str(refused.value)
+
+
+def test_another_server_is_never_sent_the_first_one_s_key() -> None:
+    first = Settings(openai_api_key=SecretStr("sk-first"), fallback_model="m")
+    other = first.model_copy(update={"fallback_base_url": "http://elsewhere/v1"})
+    own = other.model_copy(update={"fallback_api_key": SecretStr("sk-own")})
+    assert [_fallback(each, "m").secret for each in (first, other, own)] == ["sk-first", "none", "sk-own"]
