@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.model import Answer, Model
 from agents.product import Product
 from agents.prompts import Prompt
-from tools.lint import Finding
+from tools.policy.rule import Finding
 
 PROMPT = Prompt.load("moderator")
 ENDPOINT_SOURCE = "the provider's moderation endpoint"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints
 
-from tools.lint import ProductFacts
+from tools.policy.rule import ProductFacts
 
 
 def _printable(text: str) -> str:

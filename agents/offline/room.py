@@ -8,8 +8,9 @@ from agents.offline.orders import SlotOrder
 from agents.offline.voice import form_of
 from agents.offline.words import short_name
 from tools.counting import measure
-from tools.lint import ProductFacts, lint
+from tools.lint import lint
 from tools.placements import PLACEMENTS, Placement
+from tools.policy.rule import ProductFacts
 
 
 @dataclass(frozen=True)

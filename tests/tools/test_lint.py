@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.lint import HASHTAGS, Check, Draft, Finding, ProductFacts, lint
+from tools.lint import lint
 from tools.placements import PLACEMENTS, placement
+from tools.policy.rule import HASHTAGS, Draft, Finding, Hit, ProductFacts, rule
 
 AURORA = ProductFacts(
     name="Aurora",
@@ -230,10 +231,11 @@ def test_superlatives_leave_words_names_and_other_languages_alone() -> None:
 
 
 def test_further_rules_can_be_handed_in() -> None:
-    def no_cats(draft: Draft) -> Iterator[Finding]:
+    @rule("no-cats", "block")
+    def no_cats(draft: Draft) -> Iterator[Hit]:
         for passage in draft.passages:
             if "cat" in passage.text:
-                yield Check("no-cats", "block", "house").on(passage, "No cats.", (0, 3))
+                yield passage.hit("No cats.", (0, 3))
 
     (finding,) = lint(placement("x_post"), {"body": ["cats"]}, rules=[no_cats])
     assert (finding.rule, finding.quote, finding.source) == ("no-cats", "cat", "house")
