@@ -15,6 +15,8 @@ _SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "image/webp": ".webp",
+    "image/avif": ".avif",
+    "image/heic": ".heic",
     "application/zip": ".zip",
 }
 

@@ -1,14 +1,18 @@
 """Every picture that some placements ask for, made from one photo that is decoded once."""
 
+import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, Final, Self
 
 from PIL import Image
 
 from tools.imaging.focus import Focus, dominant_colours, find_focus
-from tools.imaging.render import CreativeSpec, SafeZone, render
+from tools.imaging.pool import pool
+from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
+from tools.imaging.shelf import Shelf
 from tools.imaging.source import SourcePicture, decode
 from tools.languages import Language
 from tools.placements import ImageSize, Placement
@@ -27,6 +31,7 @@ class Drawn:
     width: int
     height: int
     checks: dict[str, Any]
+    remarks: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +41,20 @@ class Photo:
     source: SourcePicture
 
     @classmethod
-    def open(cls, data: bytes) -> Self:
-        """Decode `data`; raises `UnusablePicture`."""
-        return cls(decode(data))
+    def open(cls, data: bytes, placements: Sequence[Placement] = ()) -> "Photo":
+        """Decode `data`, unless it has just been; raises `UnusablePicture`.
+
+        With `placements` a large JPEG is read at the fraction of its size that they leave their detail.
+        """
+        need = _needed(placements)
+        key = (hashlib.sha256(data).digest(), need)
+        return PHOTOS.get(key, lambda: cls(decode(data, need=need)))
+
+    @property
+    def weight(self) -> int:
+        """The bytes of its pixels; Pillow keeps four for each of RGB."""
+        width, height = self.source.image.size
+        return width * height * (5 if self.source.alpha else 4)
 
     def proxy(self) -> bytes:
         """A JPEG of at most 768 pixels a side: enough to look at, cheap to send."""
@@ -62,38 +78,102 @@ def draw(
     call_to_action: str,
     measured: dict[str, Any],
 ) -> list[Drawn]:
-    """Every creative of `placements` in one language; `measured` is what `Photo.measure` said."""
-    focus, colours = Focus.from_json(measured["focus"]), tuple(measured["colours"])
-    made: list[Drawn] = []
-    for placement, size in _wanted(placements):
-        picture = render(
-            photo.source,
-            CreativeSpec(
-                width=size.width,
-                height=size.height,
-                focus=focus,
-                max_bytes=size.max_bytes,
-                format="jpeg" if "jpg" in size.formats else "png",
-                safe_zone=_safe_zone(size),
-                headline=headline if placement.picture_text else None,
-                call_to_action=call_to_action if placement.picture_text and placement.paid else None,
-                language=language.code,
-                direction=language.direction,
-                colours=colours,
-            ),
+    """Every creative of `placements` in one language; `measured` is what `Photo.measure` said.
+
+    Sizes that come out alike are rendered once. This waits; who runs an event loop awaits `drawn`.
+    """
+    plan = _Plan.of(placements, language, headline, call_to_action, measured)
+    return plan.filled(pool().run(plan.tasks(photo)))
+
+
+async def drawn(
+    photo: Photo,
+    placements: Sequence[Placement],
+    *,
+    language: Language,
+    headline: str,
+    call_to_action: str,
+    measured: dict[str, Any],
+) -> list[Drawn]:
+    """What `draw` makes, while the event loop goes on; once cancelled, no further picture is begun."""
+    plan = _Plan.of(placements, language, headline, call_to_action, measured)
+    return plan.filled(await pool().gather(plan.tasks(photo)))
+
+
+async def opened(data: bytes, placements: Sequence[Placement] = ()) -> Photo:
+    """What `Photo.open` gives, decoded on one of the threads for pictures, so never more at once than cores."""
+    return (await pool().gather([lambda: Photo.open(data, placements)]))[0]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which picture each size of each placement is; equal ones are one."""
+
+    places: list[tuple[Placement, ImageSize, CreativeSpec]]
+
+    @classmethod
+    def of(
+        cls,
+        placements: Sequence[Placement],
+        language: Language,
+        headline: str,
+        call_to_action: str,
+        measured: dict[str, Any],
+    ) -> Self:
+        focus, colours = Focus.from_json(measured["focus"]), tuple(measured["colours"])
+        return cls(
+            [
+                (
+                    placement,
+                    size,
+                    CreativeSpec(
+                        width=size.width,
+                        height=size.height,
+                        focus=focus,
+                        max_bytes=size.max_bytes,
+                        format="jpeg" if "jpg" in size.formats else "png",
+                        safe_zone=_safe_zone(size),
+                        headline=headline if placement.picture_text else None,
+                        call_to_action=call_to_action if placement.picture_text and placement.paid else None,
+                        language=language.code,
+                        direction=language.direction,
+                        colours=colours,
+                    ),
+                )
+                for placement, size in _wanted(placements)
+            ]
         )
-        made.append(
-            Drawn(
-                placement.id,
-                size.name,
-                picture.data,
-                picture.media_type,
-                picture.width,
-                picture.height,
-                dict(picture.checks),
-            )
-        )
-    return made
+
+    @property
+    def specs(self) -> list[CreativeSpec]:
+        """Each picture once, in the order in which it is first asked for."""
+        return list(dict.fromkeys(spec for _, _, spec in self.places))
+
+    def tasks(self, photo: Photo) -> list[Callable[[], Creative]]:
+        return [partial(render, photo.source, spec) for spec in self.specs]
+
+    def filled(self, made: Sequence[Creative]) -> list[Drawn]:
+        by_spec = dict(zip(self.specs, made, strict=True))
+        return [_drawn(placement, size, by_spec[spec]) for placement, size, spec in self.places]
+
+
+def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
+    return Drawn(
+        placement.id,
+        size.name,
+        made.data,
+        made.media_type,
+        made.width,
+        made.height,
+        dict(made.checks),
+        list(made.remarks),
+    )
+
+
+def _needed(placements: Sequence[Placement]) -> tuple[int, int] | None:
+    """The largest width and height that any placement asks for."""
+    sizes = [size for _, size in _wanted(placements)]
+    return (max(size.width for size in sizes), max(size.height for size in sizes)) if sizes else None
 
 
 def _wanted(placements: Sequence[Placement]) -> Iterator[tuple[Placement, ImageSize]]:
@@ -102,3 +182,7 @@ def _wanted(placements: Sequence[Placement]) -> Iterator[tuple[Placement, ImageS
 
 def _safe_zone(size: ImageSize) -> SafeZone:
     return SafeZone(**asdict(size.safe_zone)) if size.safe_zone else SafeZone()
+
+
+PHOTOS: Final = Shelf[Photo](256_000_000, weigh=lambda photo: photo.weight)
+"""The photos of this process, so that all languages of a campaign, and campaigns at once, decode each once."""

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from fractions import Fraction
 from importlib.resources import files
 from itertools import chain
 from types import MappingProxyType
@@ -144,6 +145,19 @@ class ImageSize:
     def max_bytes(self) -> int | None:
         """Byte budget of the encoded file."""
         return None if self.max_kb is None else self.max_kb * 1024
+
+    def accepts(self, width: int, height: int) -> bool:
+        """Tell whether a picture of so many pixels is large enough, and of this shape.
+
+        A shape is the same when its ratio is off by `ratio_tolerance_pct` at most; where the platform allows
+        none, by what half a pixel of either side makes.
+        """
+        if width < (self.min_width or 1) or height < (self.min_height or 1):
+            return False
+        if self.ratio_tolerance_pct is None:
+            return abs(width * self.height - height * self.width) * 2 <= max(self.width, self.height)
+        off = abs(Fraction(width * self.height, height * self.width) - 1)
+        return off * 100 <= Fraction(str(self.ratio_tolerance_pct))
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,11 @@ class Recorder:
         with self._noted(lambda model: model.screen(texts)):
             return await self.model.screen(texts)
 
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """See `Model.screen_picture`."""
+        with self._noted(lambda model: model.screen_picture(data, media_type)):
+            return await self.model.screen_picture(data, media_type)
+
     @contextlib.contextmanager
     def _noted(self, call: Call) -> Generator[None]:
         if not self.in_flight:

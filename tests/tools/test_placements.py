@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+from fractions import Fraction
 from importlib.resources import files
 
 import pytest
@@ -22,6 +24,10 @@ from tools.placements import (
 
 TABLE = files("tools").joinpath("placements.toml").read_text("utf-8")
 ALL = pytest.mark.parametrize("place", PLACEMENTS.values(), ids=PLACEMENTS)
+EVERY_SIZE = pytest.mark.parametrize(
+    "size",
+    [pytest.param(size, id=f"{place.id}-{size.name}") for place in PLACEMENTS.values() for size in place.images],
+)
 
 
 def test_the_promised_placements_and_sizes_are_there() -> None:
@@ -136,3 +142,36 @@ def test_a_slot_and_a_size_refuse_nonsense_by_themselves() -> None:
         Slot(name="body", rule="chars", min=0, max=0, source=source, confidence="assumed")
     with pytest.raises(ValueError, match="no format"):
         ImageSize(name="1x1", width=1, height=1, formats=(), source=source, confidence="assumed")
+
+
+@EVERY_SIZE
+def test_the_shape_of_every_picture_holds_to_the_pixel(size: ImageSize) -> None:
+    """The greatest deviation that is allowed is accepted, and one pixel more is not."""
+    assert size.accepts(size.width, size.height)
+    free = dataclasses.replace(size, min_width=None, min_height=None)
+    tolerance = Fraction(str(size.ratio_tolerance_pct or 0)) / 100
+    least, most = math.ceil(size.width * (1 - tolerance)), math.floor(size.width * (1 + tolerance))
+    assert free.accepts(least, size.height)
+    assert free.accepts(most, size.height)
+    if size.ratio_tolerance_pct or size.width <= size.height:
+        assert not free.accepts(least - 1, size.height)
+        assert not free.accepts(most + 1, size.height)
+    else:
+        assert not free.accepts(size.width, size.height - 1)
+        assert not free.accepts(size.width, size.height + 1)
+
+
+@EVERY_SIZE
+def test_a_picture_below_the_least_size_is_not_accepted(size: ImageSize) -> None:
+    least = (size.min_width or 1, size.min_height or 1)
+    assert size.accepts(size.width * 2, size.height * 2)
+    assert not size.accepts(least[0] - 1, least[1] - 1)
+
+
+def test_half_and_double_of_a_shape_are_the_shape() -> None:
+    landscape = next(size for size in PLACEMENTS["google_rda"].creatives if size.name == "landscape")
+    assert landscape.accepts(600, 314)
+    assert landscape.accepts(2400, 1256)
+    assert landscape.accepts(1200, 627)
+    assert not landscape.accepts(1200, 600)
+    assert not landscape.accepts(599, 314)

@@ -7,6 +7,8 @@ from PIL import Image, ImageFilter
 from tools.imaging.box import Box
 from tools.imaging.compose import Placing
 from tools.imaging.fading import Side, fading
+from tools.imaging.scaling import scaled
+from tools.imaging.shelf import Shelf
 
 EDGE: Final = 6  # pixels averaged into the line that is drawn out
 FEW: Final = 5  # samples that keep a drawn-out line's gradient and drop its detail
@@ -14,15 +16,16 @@ SHRINK: Final = 16  # a backdrop is blurred at this fraction of its size, which 
 
 
 def photograph(image: Image.Image, placing: Placing, *, plain: bool) -> Image.Image:
-    """Resize what is visible of the photo; draw out a plain background, lay a busy one over its own blur."""
+    """Resize what is visible of the photo; draw out a plain background, lay a busy one over its own blur.
+
+    Languages that place the photo alike share this work; each is given a picture of its own to write on.
+    """
+    return _LAID.get((placing, plain), lambda: _laid(image, placing, plain=plain), of=image).copy()
+
+
+def _laid(image: Image.Image, placing: Placing, *, plain: bool) -> Image.Image:
     left, top, right, bottom = placing.visible.pixels()
-    window = placing.window(*image.size)
-    part = image.resize(
-        (max(1, right - left), max(1, bottom - top)),
-        Image.Resampling.LANCZOS,
-        box=(window.left, window.top, window.right, window.bottom),
-        reducing_gap=2.0,
-    )
+    part = scaled(image, (max(1, right - left), max(1, bottom - top)), placing.window(*image.size))
     size = (round(placing.canvas.width), round(placing.canvas.height))
     if part.size == size:
         return part
@@ -71,3 +74,6 @@ def _over_blur(image: Image.Image, part: Image.Image, at: tuple[int, int], size:
     canvas = backdrop.filter(ImageFilter.GaussianBlur(2.5)).resize(size, Image.Resampling.BICUBIC)
     canvas.paste(part, at)
     return canvas
+
+
+_LAID = Shelf[Image.Image](48_000_000, weigh=lambda canvas: 4 * canvas.width * canvas.height)

@@ -8,10 +8,12 @@ from typing import Final
 
 RGB = tuple[int, int, int]
 
-AIM: Final = 4.9  # WCAG 2.2 asks for 4.5 (criterion 1.4.3); lossy encoding needs a little more
+AIM: Final = 5.4  # WCAG 2.2 asks for 4.5 (criterion 1.4.3); small type in a lossy format needs more
 VISIBLE: Final = 2.2  # a button against what lies behind it
+VISIBLE_TYPE: Final = 2.8  # white on a fill that a little shading makes readable
 VIVID: Final = 0.38  # saturation of a colour that may fill a button
 WHITE: Final[RGB] = (255, 255, 255)
+BLACK: Final[RGB] = (0, 0, 0)
 DARK_CODED: Final = 0.04045  # where the sRGB curve begins to bend
 DARK_LINEAR: Final = 0.0031308
 MIDDLE: Final = (0.15, 0.8)  # lightness of a colour that looks like one
@@ -36,7 +38,7 @@ def parse(colour: str) -> RGB:
 
 def luminance(colour: RGB) -> float:
     """Compute the relative luminance of WCAG 2.2, 0 to 1."""
-    red, green, blue = (_linear(level / 255) for level in colour)
+    red, green, blue = (linear(level / 255) for level in colour)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -47,13 +49,42 @@ def contrast(one: float, other: float) -> float:
 
 def tones(colours: Sequence[str]) -> tuple[Tone, Tone]:
     """Give dark text and light text, both tinted with the most vivid of a picture's colours."""
-    hue, _, _ = max((_hls(parse(c)) for c in colours), key=lambda hls: hls[2], default=(0.62, 0.0, 0.0))
-    dark = _from_hls(hue, 0.085, 0.42)
+    hue, saturation = _flavour(colours)
+    dark = _from_hls(hue, 0.085, min(0.42, saturation))
     return Tone(dark, WHITE), Tone(WHITE, dark)
 
 
-def accent(colours: Sequence[str], behind: float, tone: Tone) -> tuple[RGB, RGB]:
-    """Choose a button's fill and label: a vivid colour that stands out, else the text's own pair."""
+def fields(colours: Sequence[str]) -> tuple[RGB, RGB]:
+    """Give a light and a dark colour for a plain field, both tinted likewise."""
+    hue, saturation = _flavour(colours)
+    return _from_hls(hue, 0.93, min(0.45, saturation)), _from_hls(hue, 0.12, min(0.38, saturation))
+
+
+def readable(colour: RGB, on: RGB, *, aim: float = AIM) -> RGB:
+    """Give the nearest tint of a colour that reads on another: lighter or darker, whichever is the smaller step.
+
+    Where even white and black do not reach the aim, the better of these.
+    """
+    hue, lightness, saturation = _hls(colour)
+    ground = luminance(on)
+    for step in range(101):
+        for level in (lightness - step / 100, lightness + step / 100):
+            tint = _from_hls(hue, min(1.0, max(0.0, level)), saturation)
+            if contrast(luminance(tint), ground) >= aim:
+                return tint
+    return max((WHITE, BLACK), key=lambda end: contrast(luminance(end), ground))
+
+
+def accent(colours: Sequence[str], behind: float, tone: Tone, favourites: Sequence[RGB] = ()) -> tuple[RGB, RGB]:
+    """Choose a button's fill and label: a favourite or vivid colour that stands out, else the text's own pair.
+
+    A favourite of middle lightness is shaded a little rather than given up.
+    """
+    for fill in favourites:
+        label = _label(fill, tone)
+        shaded = readable(fill, label)
+        if _stands_out(shaded, behind):
+            return shaded, label
     for fill in map(parse, colours):
         for label in (WHITE, tone.ink, tone.veil):
             if _is_vivid(fill) and _stands_out(fill, behind) and _reads(label, fill):
@@ -61,14 +92,27 @@ def accent(colours: Sequence[str], behind: float, tone: Tone) -> tuple[RGB, RGB]
     return tone.ink, tone.veil
 
 
+def _label(fill: RGB, tone: Tone) -> RGB:
+    """White on anything that is not too light, as people expect of a button."""
+    if contrast(1.0, luminance(fill)) >= VISIBLE_TYPE:
+        return WHITE
+    return max((tone.ink, tone.veil), key=lambda ink: contrast(luminance(ink), luminance(fill)))
+
+
 def veil_needed(behind: float, tone: Tone) -> float:
     """Find the smallest opacity, 0 to 1, of the veil that makes the ink readable on a luminance."""
-    grey, veil, ink = _coded(behind), _coded(luminance(tone.veil)), luminance(tone.ink)
+    grey, veil, ink = coded(behind), coded(luminance(tone.veil)), luminance(tone.ink)
     for step in range(41):
         share = step / 40
-        if contrast(_linear(grey + (veil - grey) * share), ink) >= AIM:
+        if contrast(linear(grey + (veil - grey) * share), ink) >= AIM:
             return share
     return 1.0
+
+
+def _flavour(colours: Sequence[str]) -> tuple[float, float]:
+    """The hue and the saturation of the most vivid colour; a picture in greys stays grey."""
+    hls = max((_hls(parse(c)) for c in colours), key=lambda each: each[2], default=(0.62, 0.0, 0.3))
+    return hls[0], hls[2]
 
 
 def _is_vivid(colour: RGB) -> bool:
@@ -93,11 +137,11 @@ def _from_hls(hue: float, lightness: float, saturation: float) -> RGB:
     return red, green, blue
 
 
-def _linear(level: float) -> float:
+def linear(level: float) -> float:
     """Undo the sRGB transfer curve (IEC 61966-2-1)."""
     return level / 12.92 if level <= DARK_CODED else ((level + 0.055) / 1.055) ** 2.4
 
 
-def _coded(linear: float) -> float:
+def coded(linear: float) -> float:
     """Apply the sRGB transfer curve (IEC 61966-2-1)."""
     return linear * 12.92 if linear <= DARK_LINEAR else 1.055 * linear ** (1 / 2.4) - 0.055

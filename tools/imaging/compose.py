@@ -1,38 +1,28 @@
-"""Decides where the photo lies on a canvas: pure geometry, no pixels."""
+"""Decides where the photo and the words lie on a canvas: pure geometry, no pixels."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from tools.imaging.box import Box
 from tools.imaging.fading import Side
 from tools.imaging.focus import Focus
+from tools.imaging.templates import Template, template, templates_for
 
 KEEP: Final = 0.95  # share of the product that a crop must leave visible
+SPARE: Final = 0.005  # more than that, so that rounding to pixels takes nothing of it
 CLEAR: Final = 0.02  # share of the product that text may cover before another place is sought
-EXTENDING: Final = 0.05  # what an extended background costs against a crop, as a share of the product
 BREATH: Final = 0.04  # room around the product on its stage, as a share of the stage
+RIM: Final = 0.03  # distance of the product from the canvas's edge, of the shorter side
+INSET: Final = 0.06  # distance between words and the photo beside their panel, of the root of the canvas's area
+NARROWEST: Final = 7  # pixels of that distance at least
+CUT: Final = 0.01  # a product this near to the photo's edge is cut by it
 
-TemplateName = Literal["whole", "lower", "upper", "side", "side_end", "strip"]
-
-
-@dataclass(frozen=True)
-class Template:
-    """Where text goes, as shares of the safe area for left-to-right scripts, and how it stands there."""
-
-    name: TemplateName
-    text: Box
-    anchor: Literal["top", "middle", "bottom"]
-    fade: Literal["up", "down", "end", "start"]  # the side towards which the scrim disappears
-
-
-LOWER: Final = Template("lower", Box(0.0, 0.68, 1.0, 1.0), "bottom", "up")
-UPPER: Final = Template("upper", Box(0.0, 0.0, 1.0, 0.32), "top", "down")
-SIDE: Final = Template("side", Box(0.0, 0.06, 0.46, 0.94), "middle", "end")
-SIDE_END: Final = Template("side_end", Box(0.54, 0.06, 1.0, 0.94), "middle", "start")
-STRIP: Final = Template("strip", Box(0.20, 0.0, 1.0, 1.0), "middle", "start")
-
-WIDE: Final = 1.45  # width to height from which text stands beside the product
-LONG: Final = 3.0  # width to height from which text and button share one line
+# What a choice costs, in shares of a product that would be lost.
+DRAWN_OUT: Final = 0.05  # continuing a plain background
+PATCHED: Final = 0.45  # filling up beside a busy picture
+SEVERED: Final = 0.6  # showing where the photo's edge cuts the product
+ENLARGED: Final = 0.06  # each doubling of the photo's pixels
 
 
 @dataclass(frozen=True)
@@ -50,6 +40,18 @@ class Placing:
         """The part of the canvas that the photo covers."""
         return self.photo.overlap(self.canvas)
 
+    @property
+    def bare(self) -> tuple[Side, ...]:
+        """The sides of the canvas that the photo does not reach."""
+        seen, whole = self.visible, self.canvas
+        gaps: dict[Side, float] = {
+            "up": seen.top - whole.top,
+            "down": whole.bottom - seen.bottom,
+            "left": seen.left - whole.left,
+            "right": whole.right - seen.right,
+        }
+        return tuple(side for side, gap in gaps.items() if round(gap) > 0)
+
     def window(self, width: int, height: int) -> Box:
         """Give the visible part in pixels of the photo, whose size is passed."""
         across, down = width / self.photo.width, height / self.photo.height
@@ -59,97 +61,196 @@ class Placing:
 
 @dataclass(frozen=True)
 class Composition:
-    """A placing and the room for text that goes with it."""
+    """A template on a canvas: the photo's frame, the panel beside it if there is one, and the room for words.
 
-    template: TemplateName
+    The placing counts from the frame's corner; every other box is in canvas pixels.
+    """
+
+    template: Template
     fade: Side
-    anchor: Literal["top", "middle", "bottom"]
+    canvas: Box
+    frame: Box
+    panel: Box | None
     text: Box | None
     placing: Placing
 
-
-def templates_for(aspect: float) -> tuple[Template, ...]:
-    """List the templates that suit a canvas of this width to height, the first choice first."""
-    if aspect >= LONG:
-        return (STRIP,)
-    return (SIDE, SIDE_END) if aspect >= WIDE else (LOWER, UPPER)
+    @property
+    def product(self) -> Box:
+        """Where the product lies, as far as it is seen."""
+        seen = self.placing.product.overlap(self.placing.canvas)
+        return seen.moved(self.frame.left, self.frame.top)
 
 
 def place(size: tuple[int, int], focus: Focus, canvas: tuple[int, int], stage: Box | None = None) -> Placing:
     """Crop to the canvas around the product, or extend where no crop keeps at least 95 % of it.
 
-    The stage, in canvas pixels, is where the product would best stand; the whole canvas unless given.
+    The stage, in canvas pixels, is where the product would best stand; the whole canvas unless given. A crop that
+    cuts into the product at all gives way where plain background can be drawn out unseen.
     """
     bounds = Box(0, 0, *canvas)
     cover = max(canvas[0] / size[0], canvas[1] / size[1])
     cropped = _covering(size, focus, bounds, stage or bounds, cover)
-    if cropped.product_kept >= KEEP:
+    if cropped.product_kept >= 1:
         return cropped
-    return _staged(size, focus, bounds, stage or bounds, cover)
+    staged = _staged(size, focus, bounds, stage or bounds, cover)
+    unseen = all(_filling(side, focus) <= DRAWN_OUT for side in staged.bare)
+    return cropped if cropped.product_kept >= KEEP + SPARE and not unseen else staged
 
 
 def compose(
-    size: tuple[int, int], focus: Focus, canvas: tuple[int, int], safe: Box, *, rtl: bool, has_text: bool
+    size: tuple[int, int],
+    focus: Focus,
+    canvas: tuple[int, int],
+    safe: Box,
+    *,
+    rtl: bool,
+    has_text: bool,
+    forced: str | None = None,
+    off_photo: bool = False,
 ) -> Composition:
-    """Choose a template whose text leaves the product alone, and the placing that goes with it."""
+    """Choose a template whose words leave the product alone, and the placing that goes with it.
+
+    Off the photo are words on a panel or a plate. A forced template is taken as it is; raises UnknownTemplate.
+    """
     if not has_text:
-        return Composition("whole", "up", "middle", None, place(size, focus, canvas))
-    options = [_composed(t, size, focus, canvas, safe, rtl=rtl) for t in templates_for(canvas[0] / canvas[1])]
-    return min(options, key=_cost)  # the first of equals
+        return _unlettered(size, focus, canvas)
+    choice = (template(forced),) if forced else templates_for(*canvas, off_photo=off_photo)
+    options = [_composed(one, size, focus, canvas, safe, rtl=rtl) for one in choice]
+    return min(options, key=lambda option: _cost(option, size, focus))  # the first of equals
 
 
-def _cost(option: Composition) -> float:
-    """Weigh what the text covers, what the crop loses, and a little for extending."""
-    covered = option.placing.product.share_inside(option.text) if option.text else 0.0
-    extended = EXTENDING if option.placing.mode == "extend" else 0.0
-    return covered + (1 - option.placing.product_kept) * 2 + extended
+def fitted(
+    composition: Composition, extent: Box | None, size: tuple[int, int], focus: Focus, safe: Box
+) -> Composition:
+    """Give the photo the room that the words, now that they are set, leave of theirs."""
+    if composition.text is None or extent is None or composition.template.product == "all":
+        return composition
+    text = _shrunk(composition.text, extent, composition.fade)
+    fade, whole = composition.fade, composition.canvas
+    return _around_text(composition.template, text, whole, fade, size, focus, safe)
+
+
+def _unlettered(size: tuple[int, int], focus: Focus, canvas: tuple[int, int]) -> Composition:
+    whole = Box(0, 0, *canvas)
+    return Composition(template("whole"), "up", whole, whole, None, None, place(size, focus, canvas))
+
+
+def _cost(option: Composition, size: tuple[int, int], focus: Focus) -> float:
+    """Weigh what the words cover, what the crop loses, what is filled up, and how far the photo is enlarged."""
+    covered = option.product.share_inside(option.text) if option.text else 0.0
+    lost = 2 * (1 - option.placing.product_kept)
+    filled = max((_filling(side, focus) for side in option.placing.bare), default=0.0)
+    enlarged = ENLARGED * max(0.0, math.log2(option.placing.photo.width / size[0]))
+    return option.template.cost + covered + lost + filled + enlarged
+
+
+def _filling(side: Side, focus: Focus) -> float:
+    box = focus.box
+    margin = {"up": box.top, "down": 1 - box.bottom, "left": box.left, "right": 1 - box.right}[side]
+    if margin < CUT and focus.method != "alpha":
+        return SEVERED
+    return DRAWN_OUT if side in focus.plain else PATCHED
 
 
 def _composed(
-    template: Template, size: tuple[int, int], focus: Focus, canvas: tuple[int, int], safe: Box, *, rtl: bool
+    layout: Template, size: tuple[int, int], focus: Focus, canvas: tuple[int, int], safe: Box, *, rtl: bool
 ) -> Composition:
-    shares = template.text.mirrored(1.0) if rtl else template.text
-    text = shares.within(safe)
-    stage = _stage(template, text, canvas, safe, rtl=rtl)
+    text = (layout.room.mirrored(1.0) if rtl else layout.room).within(safe)
+    return _around_text(layout, text, Box(0, 0, *canvas), _fade(layout, rtl=rtl), size, focus, safe)
+
+
+def _around_text(
+    layout: Template, text: Box, whole: Box, fade: Side, size: tuple[int, int], focus: Focus, safe: Box
+) -> Composition:
+    """Put the photo beside the words' room: into a frame, or so that the product stands clear of them."""
+    if layout.ground == "panel":
+        frame, panel = _split(whole, text, fade)
+        span = (round(frame.width), round(frame.height))
+        rim = RIM * min(span)
+        placing = place(size, focus, span, Box(0, 0, *span).grown(-rim, -rim))
+        return Composition(layout, fade, whole, frame, panel, text, placing)
+    canvas = (round(whole.width), round(whole.height))
+    stage = _stage(text, fade, whole, safe) if layout.product != "all" else _free(whole, safe)
     placing = place(size, focus, canvas, stage)
     certain = focus.method != "attention"
-    if certain and placing.product.share_inside(text) > CLEAR:
-        bounds = Box(0, 0, *canvas)
-        placing = _staged(size, focus, bounds, stage, max(canvas[0] / size[0], canvas[1] / size[1]))
-    return Composition(template.name, _fade(template, rtl=rtl), template.anchor, text, placing)
+    if certain and layout.product != "all" and _is_near(placing.product, text, whole):
+        placing = _staged(size, focus, whole, stage, max(canvas[0] / size[0], canvas[1] / size[1]))
+    return Composition(layout, fade, whole, whole, None, text, placing)
 
 
-def _fade(template: Template, *, rtl: bool) -> Side:
-    match template.fade:
+def _is_near(product: Box, text: Box, whole: Box) -> bool:
+    """Whether words would touch the product, or nearly."""
+    gap = RIM * min(whole.width, whole.height)
+    return product.overlap(text.grown(gap, gap)).area > 0
+
+
+def _shrunk(room: Box, extent: Box, towards: Side) -> Box:
+    """Take back the side of a room that faces the product."""
+    match towards:
+        case "up":
+            return Box(room.left, max(room.top, extent.top), room.right, room.bottom)
+        case "down":
+            return Box(room.left, room.top, room.right, min(room.bottom, extent.bottom))
+        case "right":
+            return Box(room.left, room.top, min(room.right, extent.right), room.bottom)
+        case "left":
+            return Box(max(room.left, extent.left), room.top, room.right, room.bottom)
+
+
+def _fade(layout: Template, *, rtl: bool) -> Side:
+    """Turn towards the product."""
+    match layout.product:
         case "end":
             return "left" if rtl else "right"
         case "start":
             return "right" if rtl else "left"
-        case other:
-            return other
+        case "down":
+            return "down"
+        case _:
+            return "up"
 
 
-def _stage(template: Template, text: Box, canvas: tuple[int, int], safe: Box, *, rtl: bool) -> Box:
-    """Give what the text leaves of the canvas, with a margin and half of any unsafe border kept free."""
-    width, height = canvas
-    rim = 0.03 * min(canvas)
-    free = Box(
+def _split(whole: Box, text: Box, towards: Side) -> tuple[Box, Box]:
+    """Part the canvas at a distance from the words: the photo's frame, and the panel that they stand on."""
+    gap = max(NARROWEST, INSET * math.sqrt(whole.area))
+    match towards:
+        case "up":
+            edge = round(text.top - gap)
+            return Box(0, 0, whole.right, edge), Box(0, edge, whole.right, whole.bottom)
+        case "down":
+            edge = round(text.bottom + gap)
+            return Box(0, edge, whole.right, whole.bottom), Box(0, 0, whole.right, edge)
+        case "left":
+            edge = round(text.left - gap)
+            return Box(0, 0, edge, whole.bottom), Box(edge, 0, whole.right, whole.bottom)
+        case "right":
+            edge = round(text.right + gap)
+            return Box(edge, 0, whole.right, whole.bottom), Box(0, 0, edge, whole.bottom)
+
+
+def _free(whole: Box, safe: Box) -> Box:
+    """Give the canvas with a margin, and half of any unsafe border kept free."""
+    rim = RIM * min(whole.width, whole.height)
+    return Box(
         max(rim, safe.left / 2),
         max(rim, safe.top / 2),
-        width - max(rim, (width - safe.right) / 2),
-        height - max(rim, (height - safe.bottom) / 2),
+        whole.right - max(rim, (whole.right - safe.right) / 2),
+        whole.bottom - max(rim, (whole.bottom - safe.bottom) / 2),
     )
-    match template.name:
-        case "lower":
-            return Box(free.left, free.top, free.right, text.top)
-        case "upper":
-            return Box(free.left, text.bottom, free.right, free.bottom)
-        case "side" | "side_end" | "strip":
-            after = (template.name == "side") != rtl
-            left, right = (text.right + 2 * rim, free.right) if after else (free.left, text.left - 2 * rim)
-            return Box(left, free.top, right, free.bottom)
-        case "whole":
-            return free
+
+
+def _stage(text: Box, towards: Side, whole: Box, safe: Box) -> Box:
+    """Give what the words leave free of the canvas."""
+    free, gap = _free(whole, safe), 2 * RIM * min(whole.width, whole.height)
+    match towards:
+        case "up":
+            return Box(free.left, free.top, free.right, text.top - gap / 2)
+        case "down":
+            return Box(free.left, text.bottom + gap / 2, free.right, free.bottom)
+        case "right":
+            return Box(text.right + gap, free.top, free.right, free.bottom)
+        case "left":
+            return Box(free.left, free.top, text.left - gap, free.bottom)
 
 
 def _covering(size: tuple[int, int], focus: Focus, bounds: Box, stage: Box, scale: float) -> Placing:
@@ -165,13 +266,29 @@ def _staged(size: tuple[int, int], focus: Focus, bounds: Box, stage: Box, cover:
     product = focus.box.scaled(*size)
     room = stage.grown(-stage.width * BREATH, -stage.height * BREATH)
     scale = min(cover, room.width / product.width, room.height / product.height)
-    photo = _centred(size, focus, stage, scale)
+    photo = _grounded(_centred(size, focus, stage, scale), focus, bounds, stage)
     pulled = photo.moved(
         _pull(photo.left, photo.right, bounds.right), _pull(photo.top, photo.bottom, bounds.bottom)
     )
     if not _on_stage(focus, pulled, stage):
         pulled = photo
     return _placing(pulled, focus, bounds, "crop" if _covers(pulled, bounds) else "extend")
+
+
+def _grounded(photo: Box, focus: Focus, bounds: Box, stage: Box) -> Box:
+    """Let a photo whose edge cuts the product end with the canvas on that side, where the stage is that near."""
+    box, near = focus.box, 2 * RIM * max(bounds.width, bounds.height)
+    above, below, before, behind = box.top < CUT, box.bottom > 1 - CUT, box.left < CUT, box.right > 1 - CUT
+    across = down = 0.0
+    if below and not above and bounds.bottom - stage.bottom <= near:
+        down = bounds.bottom - photo.bottom
+    elif above and not below and stage.top <= near:
+        down = -photo.top
+    if behind and not before and bounds.right - stage.right <= near:
+        across = bounds.right - photo.right
+    elif before and not behind and stage.left <= near:
+        across = -photo.left
+    return photo.moved(across, down)
 
 
 def _pull(low: float, high: float, limit: float) -> float:

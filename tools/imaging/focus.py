@@ -1,20 +1,21 @@
 """Finds the product: by its alpha, by its distance from a plain background, or by where the eye goes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from PIL import Image, ImageChops, ImageFilter
 
 from tools.imaging.box import Box
 from tools.imaging.colour import RGB
+from tools.imaging.fading import Side
 from tools.imaging.source import SourcePicture
 from tools.imaging.vips import attention_point
 
 Method = Literal["alpha", "border", "attention", "given"]
 
 PROXY: Final = 192  # pixels on the longer side of the map
-ATTENTION_SPAN: Final = 0.34  # share of each side that a point of attention stands for
+ATTENTION_SPAN: Final = 0.46  # share of the shorter side that a point of attention stands for
 PLAIN: Final = 5.0  # mean deviation of a plain border from its own blur, of 255
 DISTANCE: Final = 26  # levels by which a product differs from its background, at least
 SHADOW: Final = 0.33  # share of the strongest difference that its shadow stays below
@@ -23,15 +24,25 @@ SMALLEST: Final = 16  # pixels of a map whose border says anything
 LIKELY: Final = (0.004, 0.92)  # share of the picture that a product on a plain background takes
 APART: Final = 100  # summed difference of channels between colours worth naming
 SOLID: Final = 24  # alpha above which a pixel belongs to the product
+CRISP: Final = 30  # edge strength that glows and soft shadows do not have
+NEAR_CUT: Final = 0.52  # share of what an edge cuts, at its far end, that stands for all of it
+SCENERY: Final = 0.9  # share of a side from which on it is no product
+SIDES: Final[tuple[Side, ...]] = ("left", "right", "up", "down")
+COARSE: Final = 7  # pixels of blur that leave of a crowd its large things
+LARGE: Final = (0.01, 0.45)  # share of the picture that a product takes which stands out from a crowd
 
 
 @dataclass(frozen=True)
 class Focus:
-    """Where the product is, as shares of width and height; "attention" only guesses its extent."""
+    """Where the product is, as shares of width and height; "attention" only guesses its extent.
+
+    Plain are the sides of the photo whose background can be continued unnoticed.
+    """
 
     box: Box
     point: tuple[float, float]
     method: Method
+    plain: tuple[Side, ...] = ()
 
     @classmethod
     def given(cls, left: float, top: float, right: float, bottom: float) -> "Focus":
@@ -45,13 +56,22 @@ class Focus:
     def from_json(cls, value: Mapping[str, Any]) -> "Focus":
         """Read back what dataclasses.asdict wrote."""
         x, y = value["point"]
-        return cls(Box(**value["box"]), (x, y), value["method"])
+        return cls(Box(**value["box"]), (x, y), value["method"], tuple(value.get("plain", ())))
 
 
 def find_focus(source: SourcePicture) -> Focus:
     """Find the product in a decoded photo; always answers, at worst with the eye's first guess."""
     proxy = _reduced(source.image)
-    return _from_alpha(source) or _from_border(proxy) or _from_attention(proxy)
+    plain = plain_sides(proxy)
+    found = _from_alpha(source) or _from_border(proxy, plain) or _from_attention(proxy)
+    return replace(found, plain=plain)
+
+
+def plain_sides(proxy: Image.Image) -> tuple[Side, ...]:
+    """Name the edges of a small picture that are one colour or a soft run of colours."""
+    if min(proxy.size) < SMALLEST:
+        return ()
+    return tuple(side for side, edge in zip(SIDES, _edges(proxy), strict=True) if _is_plain(edge))
 
 
 def dominant_colours(source: SourcePicture, n: int = 3) -> tuple[str, ...]:
@@ -77,23 +97,82 @@ def _from_alpha(source: SourcePicture) -> Focus | None:
     return _around(solid, "alpha")
 
 
-def _from_border(proxy: Image.Image) -> Focus | None:
-    """Compare every pixel with what the four edges let expect there, if these edges are plain."""
-    if min(proxy.size) < SMALLEST or not all(map(_is_plain, _edges(proxy))):
+def _from_border(proxy: Image.Image, plain: tuple[Side, ...]) -> Focus | None:
+    """Compare every pixel with what the plain edges let expect there; one edge may cut the product."""
+    cut: list[Side] = [side for side in SIDES if side not in plain]
+    if not plain or len(cut) > 1:
         return None
-    apart = ImageChops.difference(proxy, _expected(proxy)).split()
-    farthest = ImageChops.lighter(ImageChops.lighter(apart[0], apart[1]), apart[2])
-    cut = max(DISTANCE, SHADOW * _percentile(farthest, 0.99))
-    mask = farthest.filter(ImageFilter.MedianFilter(3)).point(_steps(cut))
+    mask = _apart_from(proxy, _expected(proxy, cut))
+    if cut:
+        whole = _around(mask, "border")
+        return None if whole is None or _spans(whole.box) else _around(_far_end(mask, cut[0]), "border")
     focus = _around(mask, "border")
-    return focus if focus and LIKELY[0] < focus.box.area < LIKELY[1] else None
+    return focus if focus and LIKELY[0] < focus.box.area < LIKELY[1] and not _spans(focus.box) else None
 
 
 def _from_attention(proxy: Image.Image) -> Focus:
+    """Take what stands out from the whole of a crowd, else the point where the eye goes first."""
+    coarse = proxy.filter(ImageFilter.GaussianBlur(COARSE))
+    if min(proxy.size) >= SMALLEST and len(plain_sides(coarse)) == len(SIDES):
+        focus = _around(_strongest(ImageChops.difference(coarse, _expected(coarse, []))), "attention")
+        if focus and LARGE[0] < focus.box.area < LARGE[1]:
+            return focus
     x, y = attention_point(proxy)
-    left = min(max(x - ATTENTION_SPAN / 2, 0.0), 1 - ATTENTION_SPAN)
-    top = min(max(y - ATTENTION_SPAN / 2, 0.0), 1 - ATTENTION_SPAN)
-    return Focus(Box(left, top, left + ATTENTION_SPAN, top + ATTENTION_SPAN), (x, y), "attention")
+    span = ATTENTION_SPAN * min(proxy.size)
+    across, down = min(1.0, span / proxy.width), min(1.0, span / proxy.height)
+    left = min(max(x - across / 2, 0.0), 1 - across)
+    top = min(max(y - down / 2, 0.0), 1 - down)
+    return Focus(Box(left, top, left + across, top + down), (x, y), "attention")
+
+
+def _apart_from(proxy: Image.Image, expected: Image.Image) -> Image.Image:
+    """Mask what differs clearly; brighter things with crisp edges differ soonest, for no shadow is like that."""
+    farthest = _channels_most(ImageChops.difference(proxy, expected))
+    cut = max(DISTANCE, SHADOW * _percentile(farthest, 0.99))
+    clear = farthest.filter(ImageFilter.MedianFilter(3)).point(_steps(cut))
+    brighter = _channels_most(ImageChops.subtract(proxy, expected)).point(_steps(DISTANCE))
+    crisp = proxy.convert("L").filter(ImageFilter.FIND_EDGES).point(_steps(CRISP))
+    return ImageChops.lighter(clear, ImageChops.multiply(brighter, _without_rim(crisp)))
+
+
+def _strongest(apart: Image.Image) -> Image.Image:
+    farthest = _channels_most(apart)
+    return farthest.point(_steps(max(DISTANCE, 0.55 * _percentile(farthest, 0.995))))
+
+
+def _channels_most(apart: Image.Image) -> Image.Image:
+    red, green, blue = apart.split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+
+
+def _without_rim(mask: Image.Image) -> Image.Image:
+    """Blacken the outermost pixels, of which an edge filter knows nothing."""
+    inner = Image.new("L", mask.size, 0)
+    inner.paste(mask.crop((1, 1, mask.width - 1, mask.height - 1)), (1, 1))
+    return inner
+
+
+def _far_end(mask: Image.Image, cut: Side) -> Image.Image:
+    """Keep of a cut thing the part away from the cut: of a person, the head."""
+    box = mask.getbbox()
+    if box is None:
+        return mask
+    left, top, right, bottom = box
+    deep, wide = round((bottom - top) * NEAR_CUT), round((right - left) * NEAR_CUT)
+    kept = {
+        "down": (left, top, right, top + deep),
+        "up": (left, bottom - deep, right, bottom),
+        "right": (left, top, left + wide, bottom),
+        "left": (right - wide, top, right, bottom),
+    }[cut]
+    part = Image.new("L", mask.size, 0)
+    part.paste(mask.crop(kept), kept[:2])
+    return part
+
+
+def _spans(box: Box) -> bool:
+    """Whether a box goes nearly from edge to edge: that is scenery, however plain the edges are."""
+    return max(box.width, box.height) > SCENERY
 
 
 def _edges(image: Image.Image) -> tuple[Image.Image, Image.Image, Image.Image, Image.Image]:
@@ -113,8 +192,8 @@ def _is_plain(edge: Image.Image) -> bool:
     return sum(level * count for level, count in enumerate(histogram)) / sum(histogram) < PLAIN
 
 
-def _expected(image: Image.Image) -> Image.Image:
-    """Blend from edge to edge both ways: a background of one colour or of a smooth gradient."""
+def _expected(image: Image.Image, cut: Sequence[Side]) -> Image.Image:
+    """Blend from edge to edge, only between edges that are not cut: one colour, or a smooth gradient."""
     left, right, top, bottom = _edges(image)
     across, down = Image.new("RGB", (2, image.height)), Image.new("RGB", (image.width, 2))
     across.paste(left, (0, 0))
@@ -123,7 +202,8 @@ def _expected(image: Image.Image) -> Image.Image:
     down.paste(bottom, (0, 1))
     horizontal = across.resize(image.size, Image.Resampling.BILINEAR, box=(0.5, 0, 1.5, image.height))
     vertical = down.resize(image.size, Image.Resampling.BILINEAR, box=(0, 0.5, image.width, 1.5))
-    return Image.blend(horizontal, vertical, 0.5)
+    share = 0.5 if not cut else (0.0 if cut[0] in ("up", "down") else 1.0)
+    return Image.blend(horizontal, vertical, share)
 
 
 def _around(mask: Image.Image, method: Method) -> Focus | None:

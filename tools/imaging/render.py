@@ -1,24 +1,34 @@
-"""Renders one creative: photo, veil, headline, button; then measures what came out."""
+"""Renders one creative: photo, ground, words, button, logo; then measures what came out."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Final, TypedDict
+from typing import Final
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageDraw
 
 from tools.imaging.box import Box
-from tools.imaging.canvas import photograph
-from tools.imaging.colour import RGB, accent, contrast, luminance
-from tools.imaging.compose import Composition, compose
+from tools.imaging.brand import Brand
+from tools.imaging.checks import READABLE, Checks, Proof, measure, remarks
+from tools.imaging.colour import RGB, accent, fields
+from tools.imaging.compose import KEEP, Composition, compose, fitted
 from tools.imaging.encode import MEDIA_TYPES, Format, encode
+from tools.imaging.extend import Extend, fill
 from tools.imaging.focus import Focus
-from tools.imaging.glyphs import is_visible
+from tools.imaging.glyphs import is_visible, missing_glyphs
 from tools.imaging.lettering import Lettering, Placed, Words, arrange
+from tools.imaging.light import luminance_percentiles
+from tools.imaging.logo import Mark, mark
 from tools.imaging.source import SourcePicture
 from tools.imaging.typeset import Direction
-from tools.imaging.veil import Ground, prepare
-from tools.imaging.vips import luminance_percentiles
+from tools.imaging.veil import Ground, on_field, prepare
 
 MARGIN: Final = 0.055  # distance of text from the edge where a placement asks for less, of the shorter side
+SLIM: Final = 3.0  # width to height from which text keeps twice that distance from the ends
+HEAVY: Final = 0.5  # opacity of a veil that would hide the photo: a panel or a plate hides less of it
+RESTLESS: Final = 34.0  # variation of lightness behind words from which on nobody likes to read them
+BRIGHT: Final = 0.3  # luminance of a photo that a light field goes with
+PALE: Final = 0.45  # luminance of a cut-out that would be lost on a light ground
+ROUND: Final = 0.028  # a plate's corners, of the root of the canvas's area
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,10 @@ class SafeZone:
 
 @dataclass(frozen=True, kw_only=True)
 class CreativeSpec:
-    """What a placement wants, and what is to be seen on it; colours are #rrggbb, the favourite first."""
+    """What a placement wants, and what is to be seen on it; colours are #rrggbb, the favourite first.
+
+    Names, of a product or a brand, stay on one line. Canvas and focus choose the template unless one is named.
+    """
 
     width: int
     height: int
@@ -51,25 +64,21 @@ class CreativeSpec:
     format: Format = "jpeg"
     safe_zone: SafeZone = field(default_factory=SafeZone)
     headline: str | None = None
+    subline: str | None = None
     call_to_action: str | None = None
     language: str = "en"
     direction: Direction = "ltr"
+    names: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
-
-
-class Checks(TypedDict):
-    """What was measured: contrast is the worst ratio behind any text, product_kept the visible share."""
-
-    contrast: float | None
-    safe_zone: bool
-    text_fit: bool
-    bytes: bool
-    product_kept: float
+    logo: SourcePicture | None = None
+    brand: Brand | None = None
+    template: str | None = None
+    extend: Extend = "auto"
 
 
 @dataclass(frozen=True)
 class Creative:
-    """A finished picture, and what its pixels and bytes say about it."""
+    """A finished picture, what its pixels and bytes say about it, and why a person must look, if so."""
 
     data: bytes
     media_type: str
@@ -78,80 +87,216 @@ class Creative:
     template: str
     extended: bool
     checks: Checks
+    remarks: tuple[str, ...] = ()
 
 
 def render(source: SourcePicture, spec: CreativeSpec) -> Creative:
-    """Render a creative; the same source and spec give the same bytes, from any thread."""
-    size, words = (spec.width, spec.height), _words(spec)
-    composition = _composition(source, spec, words)
-    canvas = photograph(source.image, composition.placing, plain=spec.focus.method in ("alpha", "border"))
-    lettering = arrange(words, composition, size)
-    ground = prepare(canvas, lettering.boxes, composition.fade, spec.colours)
-    written = _written(ground, lettering, spec.colours)
-    data = encode(written.image, spec.format, spec.max_bytes)
-    checks: Checks = {
-        "contrast": _worst(ground.contrast, written.label_contrast),
-        "safe_zone": _is_inside(written.changed, spec.safe_zone.box(*size)),
-        "text_fit": lettering.fits,
-        "bytes": spec.max_bytes is None or len(data) <= spec.max_bytes,
-        "product_kept": round(composition.placing.product_kept, 4),
-    }
-    extended = composition.placing.mode == "extend"
-    return Creative(data, MEDIA_TYPES[spec.format], *size, composition.template, extended, checks)
+    """Render a creative; the same source and spec give the same bytes, from any thread.
+
+    Raises UnknownTemplate where the spec names none of ours.
+    """
+    words = _words(spec)
+    page = _page(source, spec, words)
+    if spec.template is None and (page.ground.veil > HEAVY or page.ground.unrest > RESTLESS):
+        page = _page(source, spec, words, off_photo=True)
+    made = _finished(source, spec, words, page)
+    if spec.template is None and page.composition.template.ground == "photo" and _is_marred(made.checks):
+        beside = _finished(source, spec, words, _page(source, spec, words, off_photo=True))
+        return made if _is_marred(beside.checks) else beside
+    return made
 
 
-def _words(spec: CreativeSpec) -> Words:
-    headline, call = (text if text and is_visible(text) else None for text in (spec.headline, spec.call_to_action))
-    return Words(headline, call, spec.language, spec.direction)
-
-
-def _composition(source: SourcePicture, spec: CreativeSpec, words: Words) -> Composition:
-    size = (spec.width, spec.height)
-    margin = max(4.0, MARGIN * min(size))
-    inner = Box(0, 0, *size).grown(-margin * (2 if spec.width > spec.height * 3 else 1), -margin)
-    safe = inner.overlap(spec.safe_zone.box(*size)).inwards()
-    return compose(source.image.size, spec.focus, size, safe, rtl=spec.direction == "rtl", has_text=words.any)
+def _is_marred(checks: Checks) -> bool:
+    """Whether words cannot be read, or stand on what is sold, or their veil does."""
+    ratio = checks["contrast"]
+    if ratio is None:
+        return False
+    return ratio < READABLE or checks["product_kept"] < KEEP or checks["product_clear"] is False
 
 
 @dataclass(frozen=True, eq=False)
-class _Written:
-    image: Image.Image
-    changed: tuple[int, int, int, int] | None
-    label_contrast: float | None
+class _Page:
+    """A canvas ready to be written on, and what will be written where."""
+
+    composition: Composition
+    lettering: Lettering
+    ground: Ground
+    field: RGB
+    logo: Mark | None
 
 
-def _written(ground: Ground, lettering: Lettering, colours: tuple[str, ...]) -> _Written:
-    """Draw headline and button, and find the box of all pixels that this changed."""
-    image, label_contrast = ground.image.copy(), None
-    if lettering.headline:
-        _draw(image, lettering.headline, ground.tone.ink)
+def _words(spec: CreativeSpec) -> Words:
+    headline, subline, call = (
+        text if text and is_visible(text) else None for text in (spec.headline, spec.subline, spec.call_to_action)
+    )
+    typeface = spec.brand.typeface if spec.brand else None
+    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface)
+
+
+def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Page:
+    size, safe, rtl = (spec.width, spec.height), _safe(spec), spec.direction == "rtl"
+    composition = compose(
+        source.image.size,
+        spec.focus,
+        size,
+        safe,
+        rtl=rtl,
+        has_text=bool(words.parts),
+        forced=spec.template,
+        off_photo=off_photo,
+    )
+    lettering = arrange(words, composition, size)
+    composition = fitted(composition, lettering.extent, source.image.size, spec.focus, safe)
+    photo = fill(
+        source,
+        composition.placing,
+        plain=spec.focus.plain,
+        how=spec.extend,
+        colour=_behind(source, spec),
+    )
+    plain_field = _field(photo, spec)
+    canvas = _framed(photo, composition, plain_field)
+    if composition.template.ground == "photo":
+        ground = prepare(
+            canvas, lettering.boxes, composition.fade, spec.colours, spec.brand, clear_of=composition.product
+        )
+    else:
+        ground = on_field(canvas, plain_field, spec.colours, spec.brand)
+    return _Page(composition, lettering, ground, plain_field, _logo(spec, composition, lettering, ground, safe))
+
+
+def _safe(spec: CreativeSpec) -> Box:
+    size = (spec.width, spec.height)
+    margin = max(4.0, MARGIN * min(size))
+    inner = Box(0, 0, *size).grown(-margin * (2 if spec.width > spec.height * SLIM else 1), -margin)
+    return inner.overlap(spec.safe_zone.box(*size)).inwards()
+
+
+def _framed(photo: Image.Image, composition: Composition, colour: RGB) -> Image.Image:
+    if composition.panel is None:
+        return photo
+    canvas = Image.new("RGB", (round(composition.canvas.width), round(composition.canvas.height)), colour)
+    canvas.paste(photo, composition.frame.pixels()[:2])
+    return canvas
+
+
+def _field(photo: Image.Image, spec: CreativeSpec) -> RGB:
+    """The colour of a panel or plate: the house's, else a tint of the photo's, as light or dark as that is."""
+    if spec.brand and spec.brand.field:
+        return spec.brand.field
+    light, dark = fields(spec.colours)
+    return light if luminance_percentiles(photo, 50, 50)[0] > BRIGHT else dark
+
+
+def _behind(source: SourcePicture, spec: CreativeSpec) -> RGB:
+    """What a cut-out stands on: the house's colour, else a tint that it can be seen against."""
+    if spec.brand and spec.brand.field:
+        return spec.brand.field
+    light, dark = fields(spec.colours)
+    if source.alpha is None:
+        return light
+    small = (64, 64)
+    image, solid = source.image.resize(small, reducing_gap=2.0), source.alpha.resize(small, reducing_gap=2.0)
+    mask = solid.point([255 if level > _OPAQUE else 0 for level in range(256)])
+    if mask.getbbox() is None:
+        return light
+    return dark if luminance_percentiles(image, 50, 50, mask)[0] > PALE else light
+
+
+def _logo(
+    spec: CreativeSpec, composition: Composition, lettering: Lettering, ground: Ground, safe: Box
+) -> Mark | None:
+    if spec.logo is None:
+        return None
+    taken = [*lettering.boxes, *([lettering.plate] if lettering.plate else []), composition.product]
+    corners = composition.template.logo
+    return mark(spec.logo, corners, safe, taken, ground.image, rtl=spec.direction == "rtl")
+
+
+def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page) -> Creative:
+    told = _written(page, spec)
+    data = encode(told, spec.format, spec.max_bytes)
+    composition, lettering = page.composition, page.lettering
+    placed = (lettering.headline, lettering.subline, lettering.label)
+    shown = words.without(lettering.left_out)
+    proof = Proof(
+        source=source,
+        data=data,
+        size=(spec.width, spec.height),
+        max_bytes=spec.max_bytes,
+        safe=spec.safe_zone.box(spec.width, spec.height),
+        bare=page.ground.image,
+        told=told,
+        texts=[each for each in placed if each],
+        fits=lettering.fits,
+        missing=_missing(shown),
+        frame=composition.frame,
+        placing=composition.placing,
+    )
+    checks = measure(proof)
+    said = remarks(checks, proof, unsure=spec.focus.method == "attention")
+    return Creative(
+        data,
+        MEDIA_TYPES[spec.format],
+        spec.width,
+        spec.height,
+        composition.template.name,
+        composition.placing.mode == "extend",
+        checks,
+        (*said, *_omissions(spec, page)),
+    )
+
+
+def _missing(words: Words) -> frozenset[str]:
+    told = (words.headline, words.subline, words.call_to_action)
+    return frozenset(missing_glyphs("".join(text or "" for text in told), words.typeface))
+
+
+def _omissions(spec: CreativeSpec, page: _Page) -> tuple[str, ...]:
+    left_out: list[str] = list(page.lettering.left_out)
+    if spec.logo and page.logo is None:
+        left_out.append("logo")
+    size = f"{spec.width} × {spec.height}"
+    return tuple(f"The {part} is left out: {size} has no room for it." for part in left_out)
+
+
+def _written(page: _Page, spec: CreativeSpec) -> Image.Image:
+    """Draw plate, words, button and logo over the ground."""
+    image, lettering, tone = page.ground.image.copy(), page.lettering, page.ground.tone
+    if lettering.plate:
+        _rounded(image, lettering.plate, page.field, ROUND * math.sqrt(spec.width * spec.height))
+    for placed in (lettering.headline, lettering.subline):
+        if placed:
+            _draw(image, placed, tone.ink)
     if lettering.label and lettering.pill:
-        behind = luminance_percentiles(ground.image.crop(lettering.pill.pixels()), 50, 50)[0]
-        fill, ink = accent(colours, behind, ground.tone)
-        _draw_pill(image, lettering.pill, fill)
+        behind = luminance_percentiles(image.crop(lettering.pill.pixels()), 50, 50)[0]
+        favourites = spec.brand.fills if spec.brand else ()
+        fill_colour, ink = accent(spec.colours, behind, tone, favourites)
+        _rounded(image, lettering.pill, fill_colour, lettering.pill.height / 2)
         _draw(image, lettering.label, ink)
-        label_contrast = contrast(luminance(fill), luminance(ink))
-    return _Written(image, ImageChops.difference(ground.image, image).getbbox(), label_contrast)
+    if page.logo:
+        _stamp(image, page.logo)
+    return image
 
 
 def _draw(image: Image.Image, placed: Placed, colour: RGB) -> None:
     image.paste(colour, (round(placed.box.left), round(placed.box.top)), placed.block.mask)
 
 
-def _draw_pill(image: Image.Image, pill: Box, fill: RGB) -> None:
-    """Draw a rounded rectangle four times too large and reduce it, for smooth ends."""
-    width, height = round(pill.width), round(pill.height)
+def _stamp(image: Image.Image, logo: Mark) -> None:
+    if logo.plate:
+        _rounded(image, logo.plate, logo.ground, logo.plate.height * 0.16)
+    image.paste(logo.image, (round(logo.box.left), round(logo.box.top)), logo.mask)
+
+
+def _rounded(image: Image.Image, box: Box, colour: RGB, radius: float) -> None:
+    """Draw a rounded rectangle four times too large and reduce it, for smooth corners."""
+    width, height = round(box.width), round(box.height)
     large = Image.new("L", (width * 4, height * 4), 0)
-    ImageDraw.Draw(large).rounded_rectangle((0, 0, width * 4 - 1, height * 4 - 1), radius=height * 2, fill=255)
-    image.paste(fill, (round(pill.left), round(pill.top)), large.reduce(4))
+    ImageDraw.Draw(large).rounded_rectangle(
+        (0, 0, width * 4 - 1, height * 4 - 1), radius=round(radius * 4), fill=255
+    )
+    image.paste(colour, (round(box.left), round(box.top)), large.reduce(4))
 
 
-def _is_inside(changed: tuple[int, int, int, int] | None, safe: Box) -> bool:
-    if changed is None:
-        return True
-    return Box(*changed).overlap(safe) == Box(*changed)
-
-
-def _worst(*ratios: float | None) -> float | None:
-    known = [ratio for ratio in ratios if ratio is not None]
-    return round(min(known), 2) if known else None
+_OPAQUE = 200

@@ -2,15 +2,19 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Final, Self
 
 from PIL import Image, ImageDraw
 
+from tools.imaging.box import Box
 from tools.imaging.colour import RGB
 from tools.imaging.glyphs import is_visible
-from tools.imaging.typeset import Direction, Setting, TextBlock, set_text
-from tools.imaging.vips import stack
+from tools.imaging.pool import pool
+from tools.imaging.scaling import scaled
+from tools.imaging.typeset import Direction, Setting, TextBlock, Weight, set_text
+from tools.imaging.vips import Pixels, joined, stack
 
 WIDTH: Final = 1600
 MARGIN: Final = 88
@@ -20,9 +24,11 @@ COLUMN: Final = 500  # the texts of a card
 GUTTER: Final = 48
 GALLERY: Final = CONTENT - 2 * INSET - COLUMN - GUTTER
 TALLEST: Final = 340  # a thumbnail
+TALLEST_PAGE: Final = 16_000  # JPEG ends at 65,535, most viewers' patience earlier
 GAP: Final = 22
 RADIUS: Final = 20
 SQUEEZE: Final = 1.3  # how much too wide a row may be, to be made smaller as a whole
+LABEL: Final = 24  # characters up to which a set text is kept
 RUNNING: Final = 40  # type size up to which lines get more air
 
 PAPER: Final[RGB] = (247, 246, 243)
@@ -63,13 +69,48 @@ class SheetSection:
     language: str = "en"
 
 
+def contact_pages(header: SheetHeader, sections: Iterable[SheetSection]) -> Iterator[bytes]:
+    """Draw JPEG pages, 1600 pixels wide and at most 16,000 high; a page is held as pixels, and no more.
+
+    A section's name stays with its first card. Sixty pictures take two pages, a thousand cards about forty.
+    """
+    page: list[Pixels] = []
+    for block in _blocks(header, sections):
+        if page and sum(each.height for each in (*page, *block)) + MARGIN > TALLEST_PAGE:
+            yield _page(page)
+            page = []
+        page += block
+    yield _page(page)
+
+
 def contact_sheet(header: SheetHeader, sections: Iterable[SheetSection]) -> bytes:
-    """Draw the page as PNG, 1600 pixels wide; one card at a time is held as pixels."""
-    strips = [_png(_header(header))]
+    """Draw all on one page as PNG, 1600 pixels wide; one card at a time is held as pixels."""
+    strips = [_png(strip) for strip in _strips(header, sections)]
+    return stack([*strips, _png(_blank(MARGIN))])
+
+
+def _blocks(header: SheetHeader, sections: Iterable[SheetSection]) -> Iterator[list[Pixels]]:
+    """What no page may part."""
+    yield [Pixels(_header(header))]
     for section in sections:
-        strips.extend(_png(strip) for strip in _section(section))
-    strips.append(_png(_blank(MARGIN)))
-    return stack(strips)
+        block = [Pixels(_section_head(section))]
+        for card in section.cards:
+            yield [*block, Pixels(_card(card, section))]
+            block = []
+        if block:
+            yield block
+
+
+def _strips(header: SheetHeader, sections: Iterable[SheetSection]) -> Iterator[Image.Image]:
+    yield _header(header)
+    for section in sections:
+        yield _section_head(section)
+        for card in section.cards:
+            yield _card(card, section)
+
+
+def _page(strips: Sequence[Pixels]) -> bytes:
+    return joined([*strips, Pixels(_blank(MARGIN))])
 
 
 @dataclass
@@ -89,11 +130,12 @@ class _Pen:
         size: int,
         colour: RGB,
         *,
-        weight: Literal["Regular", "Bold"] = "Regular",
+        weight: Weight = "Regular",
         after: int = 0,
     ) -> None:
         """Write one block, wrapped to the width, and move below it."""
-        block = _set(text, self.language, self.direction, size, weight, self.width)
+        drawn = _set_label if len(text) <= LABEL else _set
+        block = drawn(text, self.language, self.direction, size, weight, self.width)
         if block is None:
             return
         self.strip.paste(colour, (self.x + block.offset[0], self.y + block.offset[1]), block.mask)
@@ -128,12 +170,6 @@ def _facts(strip: Image.Image, facts: Sequence[tuple[str, str]], top: int) -> in
     return bottom
 
 
-def _section(section: SheetSection) -> Iterator[Image.Image]:
-    yield _section_head(section)
-    for card in section.cards:
-        yield _card(card, section)
-
-
 def _section_head(section: SheetSection) -> Image.Image:
     strip = _blank(400 + sum(_room(text, 30, CONTENT) for text in section.headlines))
     pen = _Pen(strip, MARGIN, 76, CONTENT, section.language, section.direction)
@@ -147,7 +183,7 @@ def _section_head(section: SheetSection) -> Image.Image:
 
 def _card(card: SheetCard, section: SheetSection) -> Image.Image:
     """Draw a card on a tall strip, then cut the strip to what it needed."""
-    rows = _rows([(label, _thumbnail(data)) for label, data in card.pictures])
+    rows = _rows([_Thumb.of(label, data) for label, data in card.pictures])
     height = 400 + sum(_room(text, 23, COLUMN) for _, text in card.lines) + _tall(rows)
     strip = Image.new("RGB", (CONTENT, height), CARD)
     mirrored = section.direction == "rtl"
@@ -168,25 +204,51 @@ def _room(text: str, size: int, width: int) -> int:
     return round(lines * size * 2.2) + 80
 
 
-def _gallery(
-    strip: Image.Image, rows: Sequence[Sequence[tuple[str, Image.Image]]], left: int, direction: Direction
-) -> int:
+@dataclass(frozen=True)
+class _Thumb:
+    """A picture that will be shown at a size, with its label below."""
+
+    label: str
+    data: bytes
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, label: str, data: bytes) -> Self:
+        """Measure a picture without decoding it."""
+        picture = _opened(data)
+        scale = min(1.0, TALLEST / picture.height, GALLERY / picture.width)
+        return cls(label, data, *_times(picture.size, scale))
+
+    @property
+    def cell(self) -> int:
+        """Its width, or its label's if that needs more."""
+        return max(self.width, 96)
+
+    def pixels(self) -> Image.Image:
+        """Decode at about the size that is shown."""
+        picture, size = _opened(self.data), (self.width, self.height)
+        picture.draft("RGB", (size[0] * 2, size[1] * 2))
+        return scaled(picture.convert("RGB"), size, Box(0, 0, *picture.size))
+
+
+def _gallery(strip: Image.Image, rows: Sequence[Sequence[_Thumb]], left: int, direction: Direction) -> int:
     """Lay out thumbnails in rows, each with its label below; returns where they end."""
-    y = INSET
+    y, drawn = INSET, iter(pool().run(thumb.pixels for row in rows for thumb in row))
     for row in rows:
         x = left if direction == "ltr" else left + GALLERY - _wide(row)
-        for label, thumb in row:
-            strip.paste(thumb, (x, y))
+        for thumb in row:
+            strip.paste(next(drawn), (x, y))
             ImageDraw.Draw(strip).rectangle((x, y, x + thumb.width - 1, y + thumb.height - 1), outline=LINE)
-            _Pen(strip, x, y + thumb.height + 8, _cell(thumb)).write(label, 16, MUTED)
-            x += _cell(thumb) + GAP
-        y += max(thumb.height for _, thumb in row) + 54
+            _Pen(strip, x, y + thumb.height + 8, thumb.cell).write(thumb.label, 16, MUTED)
+            x += thumb.cell + GAP
+        y += max(thumb.height for thumb in row) + 54
     return y
 
 
-def _rows(thumbs: Sequence[tuple[str, Image.Image]]) -> list[list[tuple[str, Image.Image]]]:
+def _rows(thumbs: Sequence[_Thumb]) -> list[list[_Thumb]]:
     """Put each thumbnail into the first row that has room, then narrow rows that are a little too wide."""
-    rows: list[list[tuple[str, Image.Image]]] = []
+    rows: list[list[_Thumb]] = []
     for thumb in thumbs:
         home = next((row for row in rows if _wide([*row, thumb]) <= GALLERY * SQUEEZE), None)
         if home is None:
@@ -196,62 +258,70 @@ def _rows(thumbs: Sequence[tuple[str, Image.Image]]) -> list[list[tuple[str, Ima
     return [_narrowed(row) for row in rows]
 
 
-def _narrowed(row: list[tuple[str, Image.Image]]) -> list[tuple[str, Image.Image]]:
+def _narrowed(row: list[_Thumb]) -> list[_Thumb]:
     spaces = GAP * (len(row) - 1)
     share = (GALLERY - spaces) / (_wide(row) - spaces)
     if share >= 1:
         return row
-    return [(label, thumb.resize(_times(thumb.size, share))) for label, thumb in row]
+    sizes = [_times((thumb.width, thumb.height), share) for thumb in row]
+    return [replace(thumb, width=w, height=h) for thumb, (w, h) in zip(row, sizes, strict=True)]
 
 
 def _times(size: tuple[int, int], share: float) -> tuple[int, int]:
     return max(1, int(size[0] * share)), max(1, int(size[1] * share))
 
 
-def _cell(thumb: Image.Image) -> int:
-    """Give a thumbnail's width, or its label's if that needs more."""
-    return max(thumb.width, 96)
+def _wide(row: Sequence[_Thumb]) -> int:
+    return sum(thumb.cell for thumb in row) + GAP * (len(row) - 1)
 
 
-def _wide(row: Sequence[tuple[str, Image.Image]]) -> int:
-    return sum(_cell(thumb) for _, thumb in row) + GAP * (len(row) - 1)
+def _tall(rows: Sequence[Sequence[_Thumb]]) -> int:
+    return sum(max(thumb.height for thumb in row) + 54 for row in rows)
 
 
-def _tall(rows: Sequence[Sequence[tuple[str, Image.Image]]]) -> int:
-    return sum(max(thumb.height for _, thumb in row) + 54 for row in rows)
-
-
-def _thumbnail(data: bytes) -> Image.Image:
-    """Decode at about the size that is shown."""
-    picture = Image.open(io.BytesIO(data), formats=["JPEG", "PNG", "WEBP"])
-    scale = min(1.0, TALLEST / picture.height, GALLERY / picture.width)
-    size = _times(picture.size, scale)
-    picture.draft("RGB", (size[0] * 2, size[1] * 2))
-    return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+def _opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=["JPEG", "PNG", "WEBP", "AVIF"])
 
 
 def _framed(card: Image.Image) -> Image.Image:
     """Round a card's corners, draw its border, and put it on the paper."""
     strip = _blank(card.height + 28)
-    large = Image.new("L", (card.width * 2, card.height * 2), 0)
-    edges = (0, 0, card.width * 2 - 1, card.height * 2 - 1)
-    ImageDraw.Draw(large).rounded_rectangle(edges, radius=RADIUS * 2, fill=255)
-    outer = large.reduce(2)
+    strip.paste(LINE, (MARGIN, 0), _rounded(*card.size))
     inner = Image.new("L", card.size, 0)
-    inner.paste(outer.resize((card.width - 2, card.height - 2)), (1, 1))
-    strip.paste(LINE, (MARGIN, 0), outer)
+    inner.paste(_rounded(card.width - 2, card.height - 2), (1, 1))
     strip.paste(card, (MARGIN, 0), inner)
     return strip
 
 
+def _rounded(width: int, height: int) -> Image.Image:
+    """A mask with round corners, of which only the corners are drawn."""
+    mask, corner = Image.new("L", (width, height), 255), _corner()
+    far = (width - RADIUS, height - RADIUS)
+    mask.paste(corner, (0, 0))
+    mask.paste(corner.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (far[0], 0))
+    mask.paste(corner.transpose(Image.Transpose.FLIP_TOP_BOTTOM), (0, far[1]))
+    mask.paste(corner.transpose(Image.Transpose.ROTATE_180), far)
+    return mask
+
+
+@cache
+def _corner() -> Image.Image:
+    large = Image.new("L", (RADIUS * 2, RADIUS * 2), 0)
+    ImageDraw.Draw(large).rounded_rectangle((0, 0, RADIUS * 8, RADIUS * 8), radius=RADIUS * 2, fill=255)
+    return large.reduce(2)
+
+
 def _set(
-    text: str, language: str, direction: Direction, size: int, weight: Literal["Regular", "Bold"], width: int
+    text: str, language: str, direction: Direction, size: int, weight: Weight, width: int
 ) -> TextBlock | None:
     """Set a text, or give None when nothing of it is visible."""
     if not is_visible(text):
         return None
     setting = Setting(language, direction, weight, air=1.0 if size > RUNNING else 1.16, wrap="word-char")
     return set_text(text, setting, size=size, width=width)
+
+
+_set_label = lru_cache(maxsize=256)(_set)  # labels come again on every card
 
 
 def _advance(block: TextBlock, size: int) -> int:

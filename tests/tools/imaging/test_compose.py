@@ -1,12 +1,15 @@
 """Where the photo lies on a canvas."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.imaging.box import Box
-from tools.imaging.compose import KEEP, compose, place
+from tools.imaging.compose import CLEAR, KEEP, compose, fitted, place
 from tools.imaging.focus import Focus
+from tools.imaging.templates import UnknownTemplate
 
 CANVASES = [(1080, 1080), (1080, 1350), (1080, 1920), (1200, 628), (728, 90), (160, 600), (300, 250)]
 
@@ -33,8 +36,9 @@ def test_text_leaves_the_product_alone(
     safe = Box(0, 0, *canvas).grown(-8, -8)
     composition = compose(size, focus, canvas, safe, rtl=rtl, has_text=True)
     assert composition.text is not None
-    assert composition.placing.product.share_inside(composition.text) <= 0.02 + 1e-9
+    assert composition.product.share_inside(composition.text) <= CLEAR + 1e-9
     assert composition.placing.product_kept >= KEEP - 1e-9
+    assert composition.text.overlap(safe).pixels() == composition.text.pixels()
 
 
 def test_a_crop_covers_the_canvas_and_follows_the_product() -> None:
@@ -57,4 +61,48 @@ def test_right_to_left_mirrors_the_side() -> None:
     assert ltr.text is not None
     assert rtl.text is not None
     assert ltr.text.mirrored(1200).pixels() == rtl.text.pixels()
-    assert ltr.placing.product.centre[0] > 600 > rtl.placing.product.centre[0]
+    assert ltr.product.centre[0] > 600 > rtl.product.centre[0]
+
+
+def test_a_busy_picture_is_framed_and_not_patched() -> None:
+    """A tall photo whose edges nobody can continue does not fill a wide canvas: a panel takes what is left."""
+    focus, safe = Focus.given(0.2, 0.1, 0.8, 0.9), Box(20, 20, 1180, 608)
+    found = compose((1000, 1300), focus, (1200, 628), safe, rtl=False, has_text=True)
+    assert found.template.name == "panel_side"
+    assert found.panel is not None
+    assert found.panel.area + found.frame.area == found.canvas.area
+    assert found.text is not None
+    assert found.text.share_inside(found.panel) == 1
+
+
+def test_a_plain_background_is_continued_and_not_framed() -> None:
+    focus = replace(Focus.given(0.2, 0.1, 0.8, 0.9), plain=("left", "right", "up", "down"))
+    found = compose((1000, 1300), focus, (1200, 628), Box(20, 20, 1180, 608), rtl=False, has_text=True)
+    assert found.template.name == "side"
+    assert found.placing.mode == "extend"
+
+
+def test_what_the_photo_cuts_is_never_shown_cut_elsewhere() -> None:
+    """The lower edge goes through the product: no template may leave a bare strip below it."""
+    focus = replace(Focus.given(0.2, 0.3, 0.8, 1.0), plain=("left", "right", "up"))
+    for canvas in CANVASES:
+        safe = Box(0, 0, *canvas).grown(-8, -8)
+        found = compose((1500, 2000), focus, canvas, safe, rtl=False, has_text=True)
+        assert "down" not in found.placing.bare
+
+
+def test_the_photo_takes_the_room_that_words_leave() -> None:
+    focus, safe, size = Focus.given(0.3, 0.2, 0.7, 0.8), Box(40, 40, 1040, 1040), (1000, 1000)
+    loose = compose(size, focus, (1080, 1080), safe, rtl=False, has_text=True)
+    tight = fitted(loose, Box(40, 900, 500, 1040), size, focus, safe)
+    assert tight.text is not None
+    assert tight.text.top == 900
+    assert tight.product.height > loose.product.height
+
+
+def test_a_template_may_be_forced() -> None:
+    focus, safe = Focus.given(0.3, 0.2, 0.7, 0.8), Box(40, 40, 1040, 1040)
+    found = compose((900, 900), focus, (1080, 1080), safe, rtl=False, has_text=True, forced="badge")
+    assert found.template.name == "badge"
+    with pytest.raises(UnknownTemplate, match="there is lower"):
+        compose((900, 900), focus, (1080, 1080), safe, rtl=False, has_text=True, forced="lowr")

@@ -1,14 +1,15 @@
 """Where the product is found, in which way."""
 
 import io
+import random
 from dataclasses import asdict
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from tools.imaging.box import Box
 from tools.imaging.focus import Focus, dominant_colours, find_focus
-from tools.imaging.source import SourcePicture, decode
+from tools.imaging.source import PictureInfo, SourcePicture, decode
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -54,9 +55,56 @@ def test_a_busy_picture_is_left_to_attention(confetti: SourcePicture) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 7), (300, 300)])
 def test_an_empty_picture_still_has_a_focus(size: tuple[int, int]) -> None:
-    box = find_focus(png(Image.new("RGB", size, (128, 128, 128)))).box
+    grey = Image.new("RGB", size, (128, 128, 128))
+    box = find_focus(SourcePicture(PictureInfo("image/png", *size, 1), grey, None)).box
     assert 0 <= box.left < box.right <= 1.0001
     assert 0 <= box.top < box.bottom <= 1.0001
+
+
+def test_a_lamp_at_night_is_found_with_its_stand() -> None:
+    """What glows outshines its stand many times; the glow itself is soft, and no part of it."""
+    image = Image.new("RGB", (900, 900), (14, 14, 22))
+    glow = Image.new("L", image.size, 0)
+    ImageDraw.Draw(glow).ellipse((300, 150, 600, 450), fill=150)
+    image.paste((240, 160, 80), mask=glow.filter(ImageFilter.GaussianBlur(60)))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((350, 200, 550, 400), fill=(255, 220, 160))
+    draw.rectangle((440, 400, 460, 700), fill=(90, 78, 68))
+    assert overlap(find_focus(png(image)).box, Box(350 / 900, 200 / 900, 550 / 900, 700 / 900)) > 0.75
+
+
+def test_of_a_person_whom_the_edge_cuts_the_head_counts() -> None:
+    image = Image.new("RGB", (900, 1200), (200, 190, 180))
+    draw = ImageDraw.Draw(image)
+    draw.rounded_rectangle((100, 760, 800, 1400), 200, fill=(40, 70, 110))
+    draw.ellipse((310, 260, 590, 700), fill=(80, 50, 40))
+    focus = find_focus(png(image))
+    assert focus.method == "border"
+    assert focus.plain == ("left", "right", "up")
+    assert overlap(focus.box, Box(310 / 900, 260 / 1200, 590 / 900, 700 / 1200)) > 0.8
+
+
+def test_scenery_is_no_product() -> None:
+    """Its edges are calm, and still the hills are not what is sold: the van is."""
+    image = Image.new("RGB", (2100, 900), (150, 190, 220))
+    draw = ImageDraw.Draw(image)
+    draw.polygon([(0, 900), (0, 560), (700, 480), (1400, 590), (2100, 500), (2100, 900)], fill=(70, 110, 80))
+    draw.rectangle((1350, 620, 1650, 760), fill=(200, 50, 40))
+    focus = find_focus(png(image))
+    assert focus.method == "attention"
+    assert focus.box.left < 1500 / 2100 < focus.box.right
+
+
+def test_a_large_thing_stands_out_from_a_crowd() -> None:
+    dice, image = random.Random(3), Image.new("RGB", (1200, 900), (110, 110, 100))  # noqa: S311
+    draw = ImageDraw.Draw(image)
+    for _ in range(900):
+        x, y = dice.randrange(1200), dice.randrange(900)
+        draw.rectangle((x, y, x + 30, y + 24), fill=tuple(dice.randrange(40, 200) for _ in range(3)))
+    draw.rectangle((700, 200, 900, 700), fill=(245, 245, 240))
+    focus = find_focus(png(image))
+    assert focus.method == "attention"
+    assert overlap(focus.box, Box(700 / 1200, 200 / 900, 900 / 1200, 700 / 900)) > 0.6
 
 
 def test_a_person_may_say_where_it_is() -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
-from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_sheet
+from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages, contact_sheet
 
 LONG = "Forty hours of battery, and a fit that disappears. " * 12
 
@@ -92,3 +92,41 @@ def test_awkward_texts_stay_on_the_page(text: str) -> None:
 
 def test_the_same_sheet_twice_is_the_same_file() -> None:
     assert contact_sheet(HEADER, [section()]) == contact_sheet(HEADER, [section()])
+
+
+def test_pages_show_what_one_tall_page_shows() -> None:
+    sections = [section(), section("العربية", direction="rtl", language="ar")]
+    tall, pages = opened(contact_sheet(HEADER, sections)), list(contact_pages(HEADER, sections))
+    assert len(pages) == 1
+    assert Image.open(io.BytesIO(pages[0])).format == "JPEG"
+    apart = ImageChops.difference(tall, opened(pages[0])).convert("L")
+    assert ImageStat.Stat(apart).mean[0] < 1
+
+
+def test_many_cards_take_many_pages_and_a_page_is_held_at_a_time() -> None:
+    """Each page is written before the sections of the next are asked for."""
+    asked: list[int] = []
+
+    def sections() -> Iterator[SheetSection]:
+        for number in range(30):
+            asked.append(number)
+            yield section(f"Section {number}")
+
+    heights: list[int] = []
+    for page in contact_pages(HEADER, sections()):
+        heights.append(opened(page).height)
+        if len(heights) == 1:
+            assert max(asked) < 29
+    assert len(heights) > 1
+    assert max(heights) <= 16_000
+    assert heights[0] > 10_000
+
+
+def test_a_sections_name_stays_with_its_first_card() -> None:
+    def sections(number: int) -> list[SheetSection]:
+        return [section(f"Section {at}") for at in range(number)]
+
+    whole = sum(opened(page).height for page in contact_pages(HEADER, sections(1)))
+    two = [opened(page).height for page in contact_pages(HEADER, sections(2))]
+    assert sum(two) > whole
+    assert all(height > 400 for height in two)

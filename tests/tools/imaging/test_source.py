@@ -13,6 +13,7 @@ from tools.imaging.source import (
     BrokenPicture,
     EmptyPicture,
     OversizedPicture,
+    UndersizedPicture,
     UnreadablePicture,
     UnusablePicture,
     decode,
@@ -28,7 +29,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def two_halves(size: tuple[int, int] = (64, 32)) -> Image.Image:
+def two_halves(size: tuple[int, int] = (192, 96)) -> Image.Image:
     """Red on the left, blue on the right."""
     image = Image.new("RGB", size, RED)
     ImageDraw.Draw(image).rectangle((size[0] // 2, 0, size[0], size[1]), fill=BLUE)
@@ -61,7 +62,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 def test_a_picture_is_described_by_its_content(kind: str, media_type: str) -> None:
     data = encoded(two_halves(), kind)
     info = inspect(data)
-    assert (info.media_type, info.width, info.height, info.bytes) == (media_type, 64, 32, len(data))
+    assert (info.media_type, info.width, info.height, info.bytes) == (media_type, 192, 96, len(data))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -111,8 +112,8 @@ def test_the_caps_are_the_callers_to_set() -> None:
     data = encoded(two_halves(), "PNG")
     with pytest.raises(OversizedPicture, match="limit is 100"):
         inspect(data, max_bytes=100)
-    with pytest.raises(OversizedPicture, match="64 × 32"):
-        inspect(data, max_pixels=64 * 32 - 1)
+    with pytest.raises(OversizedPicture, match="192 × 96"):
+        inspect(data, max_pixels=192 * 96 - 1)
 
 
 def test_damage_in_the_middle_never_escapes_as_another_error() -> None:
@@ -131,15 +132,15 @@ def test_a_rotated_photo_stands_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     source = decode(encoded(stored, "JPEG", exif=exif, quality=95))
-    assert source.image.size == (64, 32) == (source.info.width, source.info.height)
-    assert near(source.image.getpixel((8, 16)), RED)
-    assert near(source.image.getpixel((56, 16)), BLUE)
+    assert source.image.size == (192, 96) == (source.info.width, source.info.height)
+    assert near(source.image.getpixel((24, 48)), RED)
+    assert near(source.image.getpixel((168, 48)), BLUE)
 
 
 def test_cmyk_becomes_rgb() -> None:
     source = decode(encoded(two_halves().convert("CMYK"), "JPEG", quality=95))
     assert source.image.mode == "RGB"
-    assert near(source.image.getpixel((8, 16)), RED, 20)
+    assert near(source.image.getpixel((24, 48)), RED, 20)
 
 
 def test_an_embedded_profile_is_applied() -> None:
@@ -148,24 +149,24 @@ def test_an_embedded_profile_is_applied() -> None:
     profile = ImageCms.ImageCmsProfile(srgb).tobytes()  # pyright: ignore[reportUnknownArgumentType]
     odd = profile.replace(b"rXYZ", b"swap").replace(b"gXYZ", b"rXYZ").replace(b"swap", b"gXYZ")
     odd = odd.replace("sRGB".encode("utf-16-be"), "odd!".encode("utf-16-be"))
-    shown = decode(encoded(two_halves(), "PNG", icc_profile=odd)).image.getpixel((8, 16))
+    shown = decode(encoded(two_halves(), "PNG", icc_profile=odd)).image.getpixel((24, 48))
     assert near(shown, (30, 220, 30), 30)
 
 
 def test_a_broken_profile_is_ignored() -> None:
     source = decode(encoded(two_halves(), "PNG", icc_profile=b"not a profile"))
-    assert near(source.image.getpixel((8, 16)), RED, 0)
+    assert near(source.image.getpixel((24, 48)), RED, 0)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_lies_on_white_and_is_kept(mode: str) -> None:
-    cut_out = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
-    ImageDraw.Draw(cut_out).rectangle((20, 10, 39, 29), fill=(0, 0, 0, 255))
+    cut_out = Image.new("RGBA", (120, 80), (0, 0, 0, 0))
+    ImageDraw.Draw(cut_out).rectangle((40, 20, 79, 59), fill=(0, 0, 0, 255))
     source = decode(encoded(cut_out.convert(mode), "PNG"))
     assert source.image.mode == "RGB"
     assert source.image.getpixel((2, 2)) == (255, 255, 255)
     assert source.alpha is not None
-    assert source.alpha.getbbox() == (20, 10, 40, 30)
+    assert source.alpha.getbbox() == (40, 20, 80, 60)
 
 
 def test_an_opaque_alpha_channel_is_no_alpha() -> None:
@@ -173,16 +174,51 @@ def test_an_opaque_alpha_channel_is_no_alpha() -> None:
 
 
 def test_sixteen_bits_keep_their_brightness() -> None:
-    source = decode(encoded(Image.new("I;16", (8, 8), 32_896), "PNG"))
+    source = decode(encoded(Image.new("I;16", (64, 64), 32_896), "PNG"))
     assert near(source.image.getpixel((4, 4)), (128, 128, 128), 1)
 
 
 def test_an_animation_gives_its_first_frame() -> None:
-    frames = [Image.new("RGB", (20, 20), RED), Image.new("RGB", (20, 20), BLUE)]
+    frames = [Image.new("RGB", (90, 90), RED), Image.new("RGB", (90, 90), BLUE)]
     data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
     assert near(decode(data).image.getpixel((10, 10)), RED)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 20_000)])
-def test_odd_sizes_are_read(size: tuple[int, int]) -> None:
-    assert decode(encoded(Image.new("RGB", size, RED), "PNG")).image.size == size
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (63, 63)])
+def test_a_picture_too_small_to_show_a_product_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(UndersizedPicture, match=rf"{size[0]} × {size[1]:,} pixels.*; use a larger one"):
+        decode(encoded(Image.new("RGB", size, RED), "PNG"))
+    looked_at = inspect(encoded(Image.new("RGB", size, RED), "PNG"), any_shape=True)
+    assert (looked_at.width, looked_at.height) == size
+
+
+def test_a_ribbon_is_refused() -> None:
+    with pytest.raises(UndersizedPicture, match="10 to 1"):
+        decode(encoded(Image.new("RGB", (70, 701), RED), "PNG"))
+    assert decode(encoded(Image.new("RGB", (70, 700), RED), "PNG")).image.size == (70, 700)
+
+
+@pytest.mark.parametrize(
+    ("need", "scale"),
+    [(None, 1), ((1000, 1000), 1), ((500, 500), 2), ((520, 200), 2), ((200, 100), 4), ((9, 9), 8)],
+)
+def test_a_jpeg_is_read_at_the_scale_that_is_needed(need: tuple[int, int] | None, scale: int) -> None:
+    data = encoded(two_halves((1600, 1600)), "JPEG", quality=95)
+    source = decode(data, need=need)
+    assert source.image.size == (1600 // scale, 1600 // scale)
+    assert (source.info.width, source.info.height) == (1600, 1600), "what the file has, whatever was read"
+    assert near(source.image.getpixel((20, 20)), RED)
+
+
+def test_what_is_needed_is_meant_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(noise((1200, 600)), "JPEG", exif=exif)
+    assert decode(data, need=(400, 800)).image.size == (600, 1200)
+    assert decode(data, need=(200, 800)).image.size == (600, 1200)
+    assert decode(data, need=(200, 400)).image.size == (300, 600)
+
+
+def test_a_description_is_the_same_without_the_pixels() -> None:
+    data = encoded(noise((1200, 600)), "JPEG")
+    assert inspect(data) == decode(data).info == decode(data, need=(100, 100)).info
