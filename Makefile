@@ -49,6 +49,7 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/python -m graph.picture --check docs/architecture.md
+	$(BIN)/python -m tools.reference --check docs
 
 serve: .venv/runtime
 	@$(BIN)/fanfare serve

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -35,10 +34,10 @@ from agents.model import (
 )
 from agents.prompts import Rendered
 from agents.replies import completion, garbled, object_of, said_by, usage_of
+from agents.screens import OpenAIScreen, Screen, address
 from agents.ways import WAYS, Ladder, Way, in_words, parameters, unknown
 
 OPENAI = "https://api.openai.com/v1"
-_MODERATION_MODEL = "omni-moderation-latest"
 _ODD = (TimeoutError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 """What the SDKs raise beside their own errors, at answers of a shape that they do not expect."""
 
@@ -57,8 +56,6 @@ class Endpoint:
     concurrency: int = 1000
     """Calls in flight at once."""
     max_output_tokens: int | None = None
-    moderation: bool = True
-    """Whether it has a moderation endpoint that shall be asked."""
 
     @property
     def secret(self) -> str:
@@ -72,27 +69,35 @@ class Endpoint:
 
 @contextlib.asynccontextmanager
 async def open_chat(
-    endpoint: Endpoint, *, transport: httpx2.AsyncBaseTransport | None = None
+    endpoint: Endpoint, *, screen: Screen | None = None, transport: httpx2.AsyncBaseTransport | None = None
 ) -> AsyncGenerator["ChatModel"]:
-    """The models at `endpoint`, over connections that are kept; by `transport` where there is no network."""
+    """The models at `endpoint`, over connections that are kept; by `transport` where there is no network.
+
+    Without a `screen` the moderation endpoint of the same server is asked.
+    """
     limits = httpx2.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency)
     async with httpx2.AsyncClient(transport=transport, limits=limits, timeout=endpoint.timeout) as http:
-        yield ChatModel(endpoint, http)
+        yield ChatModel(endpoint, http, screen or own_screen(endpoint, http))
+
+
+def own_screen(endpoint: Endpoint, http: httpx2.AsyncClient) -> Screen:
+    """The moderation endpoint of the model's own server."""
+    return OpenAIScreen(
+        http, base_url=endpoint.base_url, key=endpoint.key, timeout=endpoint.timeout, at_once=endpoint.concurrency
+    )
 
 
 class ChatModel:
-    """A `Model` behind an OpenAI-compatible server.
+    """A `Model` behind an OpenAI-compatible server; what it screens with may stand elsewhere.
 
     A runnable is built once for each agent, output type and way of asking, because building one costs more
     than calling it. The way is found out once for each model, by what the server refuses.
     """
 
-    def __init__(self, endpoint: Endpoint, http: httpx2.AsyncClient) -> None:
+    def __init__(self, endpoint: Endpoint, http: httpx2.AsyncClient, screen: Screen) -> None:
         self._endpoint = endpoint
         self._http = http
-        self._sdk = openai.AsyncOpenAI(
-            api_key=endpoint.secret, base_url=endpoint.base_url, http_client=http, max_retries=0
-        )
+        self._screen = screen
         self._turns = asyncio.Semaphore(endpoint.concurrency)
         self._ladders: defaultdict[str, Ladder] = defaultdict(Ladder)
         self._runnables: dict[tuple[str, type[BaseModel], Way], Runnable[Any, AIMessage]] = {}
@@ -114,36 +119,19 @@ class ChatModel:
         return Answer(parsed, usage, prompt.fingerprint)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """See `Model.screen`; where the endpoint has no moderation nothing is screened."""
-        if not self._endpoint.moderation or not texts:
-            return []
-        try:
-            return await self._flags(texts)
-        except ModelRejected as error:
-            if isinstance(error.__cause__, openai.NotFoundError):
-                raise ModelRejected(
-                    "The model server moderates no texts; set FANFARE_MODERATION=false."
-                ) from error
-            raise
+        """See `Model.screen`."""
+        return await self._screen.texts(texts)
 
-    async def _flags(self, texts: Sequence[str]) -> list[Flag]:
-        async with self._turn():
-            answer = await self._sdk.moderations.create(model=_MODERATION_MODEL, input=list(texts))
-            return [
-                Flag(index, category, scores[category])
-                for index, result in enumerate(answer.results)
-                for scores in [result.category_scores.model_dump(by_alias=True)]
-                for category, hit in result.categories.model_dump(by_alias=True).items()
-                if hit
-            ]
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """See `Model.screen_picture`."""
+        return await self._screen.picture(data, media_type)
 
     def identity(self, agent: str) -> str:
         """All that an answer depends on beside prompt and output; `screen` stands for the moderation endpoint."""
-        url = urlsplit(self._endpoint.base_url)
-        where = f"{url.scheme}://{url.hostname}:{url.port or ''}{url.path.rstrip('/')}"
         if agent == "screen":
-            return f"{where} {_MODERATION_MODEL if self._endpoint.moderation else 'none'}"
-        return f"{where} {self._endpoint.model_of(agent)} {self._endpoint.max_output_tokens}"
+            return self._screen.identity
+        endpoint = self._endpoint
+        return f"{address(endpoint.base_url)} {endpoint.model_of(agent)} {endpoint.max_output_tokens}"
 
     async def _asked(self, agent: str, prompt: Rendered, output: type[BaseModel]) -> tuple[AIMessage, Way]:
         """What the server says, and the way in which it was asked: the first that it knows."""

@@ -22,7 +22,7 @@ _QUOTA = re.compile(
 )
 _QUOTA_WORDS = re.compile(
     r"exceeded your current quota|insufficient (balance|credit)|credit balance is too low|out of credits?"
-    r"|(over|crossed|exceeded) budget|budget has been exceeded",
+    r"|(over|crossed|exceeded) budget|budget has been exceeded|out of call volume quota",
     re.IGNORECASE,
 )
 # Azure and what passes its words on, OpenAI's reasoning models, OpenRouter, DashScope.
@@ -63,25 +63,29 @@ class Complaint:
         status = int(code) if re.fullmatch(r"[45]\d\d", code) else 502
         return cls.read(status, json.dumps({"error": error}).encode(), {})
 
-    def explained(self) -> ModelError:
-        """As one of our errors, in a sentence that a person can act on."""
+    def explained(self, server: str = "model", *, key: str = "OPENAI_API_KEY") -> ModelError:
+        """As one of our errors, in a sentence that a person can act on; `key` is the setting that holds it."""
         if self._means_quota:
-            return ModelQuotaSpent("The model account's quota is used up; add credit, then retry the campaign.")
+            return ModelQuotaSpent(
+                f"The {server} account's quota is used up; add credit, then retry the campaign."
+            )
         if self.status in (400, 403, 422, 451) and _FILTERED.search(self.says):
             return ModelRefused("The provider's content filter refused our call; a person must look at the texts.")
         match self.status:
             case 402 | 429:
-                return ModelBusy("The model server is rate-limiting us; retry in a minute.", retry_after=self.wait)
+                return ModelBusy(
+                    f"The {server} server is rate-limiting us; retry in a minute.", retry_after=self.wait
+                )
             case 401 | 403:
-                return ModelRejected("The model server refused our key; check OPENAI_API_KEY.")
+                return ModelRejected(f"The {server} server refused our key; check {key}.")
             case 408 | 409 | 425:
-                return ModelUnavailable(f"The model server gave up with status {self.status}; retry later.")
+                return ModelUnavailable(f"The {server} server gave up with status {self.status}; retry later.")
             case status if status >= 500 and status != 501:  # noqa: PLR2004 - 501 is Not Implemented
-                return ModelUnavailable(f"The model server failed with status {status}; retry later.")
+                return ModelUnavailable(f"The {server} server failed with status {status}; retry later.")
             case 404:
-                return ModelRejected(self._told("does not know the model or the address"))
+                return ModelRejected(self._told(f"The {server} server does not know the model or the address"))
             case _:
-                return ModelRejected(self._told("does not accept our call"))
+                return ModelRejected(self._told(f"The {server} server does not accept our call"))
 
     @property
     def _means_quota(self) -> bool:
@@ -93,7 +97,7 @@ class Complaint:
         )
 
     def _told(self, what: str) -> str:
-        return f"The model server {what}: {self.message or f'status {self.status}'}".rstrip(". ") + "."
+        return f"{what}: {self.message or f'status {self.status}'}".rstrip(". ") + "."
 
 
 def quoted(text: str) -> str:

@@ -1,6 +1,7 @@
 """Copy: every text slot of every placement, and the lines the whole campaign shares."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -38,6 +39,23 @@ action. Their limits are what the smallest creative can still show."""
 
 PlacementTexts = Mapping[str, Sequence[str]]
 """Texts by slot, with the hashtags under `hashtags`."""
+
+
+@dataclass(frozen=True)
+class Rework:
+    """What comes with texts that were sent back: the earlier ones, what was found in them, a person's comment."""
+
+    previous: Mapping[str, PlacementTexts] | None = None
+    feedback: Sequence[Mapping[str, Any]] = ()
+    comment: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As writers' and translators' prompts show it."""
+        return {"previous": self.previous, "feedback": list(self.feedback), "comment": self.comment}
+
+
+FIRST = Rework()
+"""Nothing was written before."""
 
 
 class SlotTexts(BaseModel):
@@ -96,21 +114,21 @@ async def write_copy(
     tone: str,
     language: str,
     placements: Sequence[Placement],
-    previous: Mapping[str, PlacementTexts] | None = None,
-    feedback: Sequence[Mapping[str, Any]] = (),
-    comment: str | None = None,
+    keep: Sequence[str] = (),
+    angle: str | None = None,
+    rework: Rework = FIRST,
 ) -> Answer[Draft]:
-    """Copy for `placements`; `previous` and `feedback` when an earlier draft was sent back."""
+    """Copy for `placements`; `angle` is the message to lead with, where several variants are written."""
     asked = {one.id: [slot.name for slot in one.slots if slot.min] for one in placements}
     data = {
         "product": product.model_dump(mode="json"),
         "brief": brief.model_dump(mode="json"),
         "tone": tone,
         "language": language,
+        "keep": [product.name, *keep],
+        "angle": angle,
         "placements": [assignment(placement) for placement in placements],
-        "previous": previous,
-        "feedback": list(feedback),
-        "comment": comment,
+        **rework.as_json(),
     }
     return await model.answer("copywriter", PROMPT.render(data), Draft, check=partial(left_out, asked))
 

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -63,10 +63,18 @@ class Remembered:
         """See `Model.screen`."""
         if not texts:
             return []
-        key = _digest([self._account.tenant, SCREEN, self._identity(SCREEN), list(texts)])
+        return await self._screened(list(texts), partial(self._model.screen, texts))
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """See `Model.screen_picture`."""
+        shown = {"picture": hashlib.sha256(data).hexdigest(), "media_type": media_type}
+        return await self._screened(shown, partial(self._model.screen_picture, data, media_type))
+
+    async def _screened(self, shown: object, screen: Callable[[], Awaitable[list[Flag]]]) -> list[Flag]:
+        key = _digest([self._account.tenant, SCREEN, self._identity(SCREEN), shown])
 
         async def ask() -> Answer[_Flags]:
-            return Answer(_Flags(flags=await self._model.screen(texts)), Usage(model=SCREEN), "")
+            return Answer(_Flags(flags=await screen()), Usage(model=SCREEN), "")
 
         return (await self._once(_Call(key, self._account.campaign, _Flags, ask))).output.flags
 

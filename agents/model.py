@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.prompts import Rendered
+from tools.policy.rule import Severity
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -128,11 +129,14 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True)
 class Flag:
-    """A text that the provider's moderation endpoint objects to; score from 0 to 1."""
+    """One thing that the moderation endpoint sees in a text or a picture."""
 
     index: int
+    """The text's place among those asked about; 0 for a picture, which is asked about alone."""
     category: str
     score: float
+    """How sure the endpoint is, or how bad it finds it, from 0 to 1."""
+    severity: Severity
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,14 @@ class Model(Protocol):
         ...
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """What the provider's moderation endpoint objects to; same errors as `answer`."""
+        """What the moderation endpoint sees in `texts`, in their order; same errors as `answer`."""
+        ...
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """What the moderation endpoint sees in one picture (`media_type` as in image/jpeg); same errors.
+
+        `ModelRejected` also for a picture that is larger than the endpoint takes, or smaller: it is not asked.
+        """
         ...
 
 

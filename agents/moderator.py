@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.model import Answer, Model
+from agents.model import Answer, Flag, Model
 from agents.product import Product
 from agents.prompts import Prompt
 from tools.policy.rule import Finding
@@ -73,23 +73,33 @@ async def judge(
 
 
 async def screen(model: Model, texts: Sequence[Text]) -> list[Finding]:
-    """What the provider's moderation endpoint objects to, each a finding of severity block."""
+    """What the provider's moderation endpoint objects to in `texts`."""
     flags = await model.screen([text.text for text in texts])
-    return [
-        Finding(
-            rule=f"screen-{flag.category.replace('/', '-')}",
-            severity="block",
-            placement=texts[flag.index].placement,
-            field=texts[flag.index].field,
-            index=texts[flag.index].index,
-            span=(0, len(texts[flag.index].text)),
-            quote=texts[flag.index].text,
-            message=f"The provider's moderation sees {flag.category} here (score {flag.score:.2f}).",
-            suggestion="Write this text anew, without what was flagged.",
-            source=ENDPOINT_SOURCE,
-        )
-        for flag in flags
-    ]
+    return [_flagged(flag, texts[flag.index]) for flag in flags]
+
+
+async def screen_picture(model: Model, data: bytes, media_type: str) -> list[Finding]:
+    """What the provider's moderation endpoint objects to in the product's photo."""
+    flags = await model.screen_picture(data, media_type)
+    return [_flagged(flag, None) for flag in flags]
+
+
+def _flagged(flag: Flag, text: Text | None) -> Finding:
+    """A flag as a finding on a text, or without one on the photo."""
+    said = text.text if text else ""
+    what = "here" if text else "in the product's photo"
+    return Finding(
+        rule=f"screen-{flag.category.replace('/', '-')}",
+        severity=flag.severity,
+        placement=text.placement if text else "campaign",
+        field=text.field if text else "picture",
+        index=text.index if text else None,
+        span=(0, len(said)) if text else None,
+        quote=said,
+        message=f"The provider's moderation sees {flag.category} {what} (score {flag.score:.2f}).",
+        suggestion="Write this text anew, without what was flagged." if text else "Choose another photo.",
+        source=ENDPOINT_SOURCE,
+    )
 
 
 def findings(judgement: Judgement, texts: Sequence[Text]) -> list[Finding]:

@@ -120,7 +120,8 @@ class Patient:
 
     `model` itself bounds one attempt. At most `at_once` calls are under way; the others wait their turn, which is
     not counted. An answer in the wrong form is sent back twice. With `waits` False a call ends while the breaker
-    rests, and soon after the server asks for patience: for an endpoint that has a stand-in.
+    rests, and soon after the server asks for patience: for an endpoint that has a stand-in. Screening has a
+    breaker of its own, because another server may answer it.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Patient:
         model: Model,
         *,
         breaker: Breaker | None = None,
+        screening: Breaker | None = None,
         seconds: float = 120.0,
         attempts: int = 6,
         at_once: int = 1000,
@@ -135,6 +137,7 @@ class Patient:
     ) -> None:
         self._model = model
         self._breaker = breaker or Breaker()
+        self._screening = screening or Breaker()
         self._seconds = seconds
         self._turns = asyncio.Semaphore(at_once)
         self._attempts = attempts
@@ -149,8 +152,15 @@ class Patient:
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         """See `Model.screen`."""
+        return await self._screened(partial(self._model.screen, texts))
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """See `Model.screen_picture`."""
+        return await self._screened(partial(self._model.screen_picture, data, media_type))
+
+    async def _screened(self, call: Callable[[], Awaitable[R]]) -> R:
         async with self._turns:
-            return await self._persist(partial(self._model.screen, texts), time.monotonic() + self._seconds)
+            return await self._persist(call, time.monotonic() + self._seconds, self._screening)
 
     async def _corrected(self, agent: str, prompt: Rendered, output: type[T], check: Check[T] | None) -> Answer[T]:
         asked, corrections, used = prompt, 0, None
@@ -158,7 +168,7 @@ class Patient:
         while True:
             call = partial(self._model.answer, agent, asked, output, check=check)
             try:
-                answer = await self._persist(call, deadline)
+                answer = await self._persist(call, deadline, self._breaker)
             except ModelGarbled as error:
                 used = _sum(used, error.usage)
                 corrections += 1
@@ -171,15 +181,15 @@ class Patient:
             else:
                 return replace(answer, usage=used + answer.usage if used else answer.usage)
 
-    async def _persist(self, call: Callable[[], Awaitable[R]], deadline: float) -> R:
+    async def _persist(self, call: Callable[[], Awaitable[R]], deadline: float, breaker: Breaker) -> R:
         """Make the call again while nobody answers."""
         pauses, attempts = _pauses(), 0
         while True:
-            trial = await self._breaker.enter(deadline if self._waits else 0)
+            trial = await breaker.enter(deadline if self._waits else 0)
             attempts += not trial
             try:
                 with _numbered(attempts):
-                    return await self._in_time(call, trial=trial, deadline=deadline)
+                    return await self._in_time(call, breaker, trial=trial, deadline=deadline)
             except ModelUnavailable as error:
                 busy = isinstance(error, ModelBusy)
                 pause = next(pauses) + (error.retry_after or 0.0 if isinstance(error, ModelBusy) else 0.0)
@@ -187,14 +197,16 @@ class Patient:
                 if tired or time.monotonic() + pause >= deadline:
                     raise
                 log.info("model_call_repeated", attempt=attempts, why=str(error), pause=round(pause, 2))
-            if not (trial and self._breaker.resting):  # the breaker paces trials
+            if not (trial and breaker.resting):  # the breaker paces trials
                 await asyncio.sleep(pause)
 
-    async def _in_time(self, call: Callable[[], Awaitable[R]], *, trial: bool, deadline: float) -> R:
+    async def _in_time(
+        self, call: Callable[[], Awaitable[R]], breaker: Breaker, *, trial: bool, deadline: float
+    ) -> R:
         """Our own deadline says nothing of the server, so the breaker does not learn from it."""
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                with self._breaker.watching(trial=trial):
+                with breaker.watching(trial=trial):
                     return await call()
         except TimeoutError as error:
             raise ModelUnavailable("The model server did not answer in time; retry when it is faster.") from error
@@ -225,6 +237,10 @@ class StoodIn:
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         """See `Model.screen`; the first one's endpoint, for a stand-in may have none."""
         return await self._first.screen(texts)
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """See `Model.screen_picture`; the first one's endpoint."""
+        return await self._first.screen_picture(data, media_type)
 
 
 def _pauses() -> Iterator[float]:

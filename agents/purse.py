@@ -62,7 +62,7 @@ class Paid:
     Whatever repeats and corrects calls belongs behind it: waiting for a budget is no fault of a server.
     One attempt is set aside; corrections are booked with the answer. A call that is cancelled stays reserved until
     that expires, because the provider may have charged for it; one that fails and names no usage is taken to have
-    cost nothing. `screen` is free.
+    cost nothing. Screening is free.
     """
 
     def __init__(self, model: Model, purse: Purse, account: Account, estimate: Estimate) -> None:
@@ -88,6 +88,10 @@ class Paid:
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         """See `Model.screen`."""
         return await self._model.screen(texts)
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        """See `Model.screen_picture`."""
+        return await self._model.screen_picture(data, media_type)
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents import copywriter
-from agents.copywriter import PlacementTexts, assignment, left_out
+from agents.copywriter import FIRST, PlacementTexts, Rework, assignment, left_out
 from agents.model import Answer, Model
 from agents.product import Product
 from agents.prompts import Prompt
+from tools.fidelity import Slip, compare
 from tools.languages import Language
+from tools.languages import language as language_of
 from tools.placements import Placement
+from tools.spoken import mismatch
 
 PROMPT = Prompt.load("translator")
 
@@ -66,22 +70,92 @@ async def translate(
     target: Language,
     copy: Mapping[str, PlacementTexts],
     placements: Sequence[Placement],
-    feedback: Sequence[Mapping[str, Any]] = (),
-    comment: str | None = None,
+    keep: Sequence[str] = (),
+    glossary: Mapping[str, str] = MappingProxyType({}),
+    rework: Rework = FIRST,
 ) -> Answer[Translation]:
-    """`copy` (texts by placement and slot) of `placements`, in `target`."""
-    asked = {one.id: [slot.name for slot in one.slots if copy[one.id].get(slot.name)] for one in placements}
+    """`copy` (texts by placement and slot) of `placements`, in `target`.
+
+    `keep` are terms that stay as they are beside the product's name, `glossary` the words that a term must be
+    translated with.
+    """
     data = {
         "product": product.model_dump(mode="json"),
         "tone": tone,
         "source_language": {"code": source.code, "name": source.english},
         "target_language": {"code": target.code, "name": target.english},
-        "keep": [product.name],
+        "keep": [product.name, *keep],
+        "glossary": dict(glossary),
         "placements": [_source(placement, copy[placement.id]) for placement in placements],
-        "feedback": list(feedback),
-        "comment": comment,
+        **rework.as_json(),
     }
-    return await model.answer("translator", PROMPT.render(data), Translation, check=partial(left_out, asked))
+    asked = {one.id: _counts(one, copy[one.id]) for one in placements}
+    return await model.answer("translator", PROMPT.render(data), Translation, check=partial(_miscounted, asked))
+
+
+def slips(
+    origin: str,
+    text: str,
+    product: Product,
+    *,
+    source: str,
+    target: str,
+    keep: Sequence[str] = (),
+    glossary: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Slip, ...]:
+    """Where `text`, in the language `target`, fails `origin`; the client's own phrases may stay as they are."""
+    terms = (product.name, *keep)
+    return _slips(origin, text, tuple(product.features), terms, tuple(glossary.items()), source, target)
+
+
+@lru_cache(maxsize=4096)
+def _slips(
+    origin: str,
+    text: str,
+    facts: tuple[str, ...],
+    terms: tuple[str, ...],
+    glossary: tuple[tuple[str, str], ...],
+    source: str,
+    target: str,
+) -> tuple[Slip, ...]:
+    """Remembered, because the translator's own check, the moderation and the gate ask the same."""
+    ours, theirs = _without(facts, origin, text), _without(facts, text, origin)
+    found = [
+        replace(slip, quote=text[slice(*slip.span)] if slip.span else slip.quote)
+        for slip in compare(
+            ours, theirs, source_language=source, target_language=target, keep=terms, glossary=dict(glossary)
+        )
+    ]
+    if other := mismatch(text, target, keep=(*terms, *facts)):
+        message = f"This seems to be {language_of(other).english} instead of {language_of(target).english}."
+        found.append(Slip("language", (0, len(text)), text, message))
+    return tuple(found)
+
+
+def _without(facts: Sequence[str], text: str, other: str) -> str:
+    """`text` with spaces for the phrases that stand in `other` too, so that spans stay as they are."""
+    for fact in facts:
+        if fact in text and fact in other:
+            text = text.replace(fact, " " * len(fact))
+    return text
+
+
+def _counts(placement: Placement, texts: PlacementTexts) -> dict[str, int]:
+    return {slot.name: len(texts[slot.name]) for slot in placement.slots if texts.get(slot.name)}
+
+
+def _miscounted(asked: Mapping[str, Mapping[str, int]], answer: Translation) -> str | None:
+    """What is wrong with an answer that lacks a slot, or holds more or fewer texts of one than were given."""
+    if missing := left_out({name: list(slots) for name, slots in asked.items()}, answer):
+        return missing
+    wrong = [
+        f"{one.placement} {slot.slot} has {len(texts)} {what} of {wanted}"
+        for one in answer.placements
+        for slot in one.slots
+        for what, texts in (("texts", slot.texts), ("back-translations", slot.back_translations))
+        if (wanted := asked.get(one.placement, {}).get(slot.slot, len(texts))) != len(texts)
+    ]
+    return f"Translate each text once: {', '.join(wrong)}." if wrong else None
 
 
 def _source(placement: Placement, texts: PlacementTexts) -> dict[str, Any]:

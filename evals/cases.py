@@ -24,7 +24,7 @@ class UnknownCase(LookupError):
 
 
 class Case(CampaignRequest):
-    """A campaign to run, what is hard about it, and what must come of it."""
+    """A campaign to run, what is hard about it, and what must come of it; a long one runs when it is named."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,6 +33,7 @@ class Case(CampaignRequest):
     photo: str = "aurora.jpg"
     never: tuple[str, ...] = ()
     held: bool = False
+    long: bool = False
 
     @cached_property
     def picture(self) -> bytes:
@@ -69,11 +70,13 @@ def load_gates() -> Mapping[str, float]:
 
 
 def chosen(cases: Mapping[str, Case], names: list[str]) -> Mapping[str, Case]:
-    """The cases of these names, all when there are none; raises `UnknownCase`."""
+    """The cases of these names, all but the long ones when there are none; raises `UnknownCase`."""
     for name in names:
         if name not in cases:
             raise UnknownCase(f"No case is called {name!r}; there are {', '.join(cases)}.")
-    return {name: cases[name] for name in names} if names else cases
+    if names:
+        return {name: cases[name] for name in names}
+    return {name: case for name, case in cases.items() if not case.long}
 
 
 def _text(name: str) -> str:

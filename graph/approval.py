@@ -6,7 +6,7 @@ chat and Studio can show it. An answer may come in that shape or in Agent Inbox'
 
 import copy as copying
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -100,6 +100,13 @@ def request(gate: Gate, state: CampaignState) -> JSON:
     }
 
 
+def findings(gate: Gate, content: JSON) -> list[JSON]:
+    """What moderation found in the texts that `gate` approves, as `content` shows it."""
+    views: list[JSON] = [content] if gate == "copy" else list(content["translations"].values())
+    verdicts: list[JSON] = [view["verdict"] for view in views if view.get("verdict")]
+    return [finding for verdict in verdicts for finding in verdict["findings"]]
+
+
 def edited(gate: Gate, content: JSON, decision: Decision) -> JSON:
     """`content` (what was shown at `gate`) with the decision's edits applied.
 
@@ -131,15 +138,18 @@ def _from_inbox(answer: JSON) -> JSON:
     return {"type": kind, "message": args if isinstance(args, str) else None}
 
 
-_EDITABLE: dict[Gate, Callable[[list[str]], bool]] = {
-    "copy": lambda path: path[0] == "copy",
-    "creatives": lambda path: path[0] == "translations" and path[2:3] != ["verdict"] and "back" not in path,
-}
+_TEXTS = ("headlines", "call_to_action", "alt_text", "placements", "variants")
+
+
+def _is_editable(gate: Gate, path: Sequence[str]) -> bool:
+    """Whether `path` leads into the texts that `gate` approves: the copy, or what a translation says."""
+    root, depth = ("copy", 1) if gate == "copy" else ("translations", 2)
+    return path[0] == root and len(path) > depth and path[depth] in _TEXTS
 
 
 def _set(gate: Gate, content: JSON, pointer: str, value: object) -> None:
     path = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    if not pointer.startswith("/") or len(path) == 1 or not _EDITABLE[gate](path):
+    if not pointer.startswith("/") or not _is_editable(gate, path):
         raise EditRefused(f"{pointer} cannot be edited at this gate.")
     parent: Any = content
     for part in path[:-1]:

@@ -3,60 +3,85 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 from agents.copywriter import CAMPAIGN
 from agents.moderator import Text
+from graph.desks import VARIANTS, desk
 from graph.state import JSON, CampaignState, Gate
 
 ALT_TEXT = "alt_text"
 
 
 def content(state: CampaignState) -> JSON:
-    """The campaign as far as it has come: brief, study, copy, verdict, translations, creatives."""
-    verdicts, ordered = state.get("verdicts", {}), state.get("order", {}).get("placements", [])
+    """The campaign as far as it has come: brief, study, copy, verdict, claims, translations, creatives."""
+    verdicts, claims = state.get("verdicts", {}), state.get("claims", {})
+    ordered = state.get("order", {}).get("placements", [])
     return {
         "brief": state.get("brief"),
         "study": state.get("study"),
         "copy": copy_view(state["copy"], ordered) if state.get("copy") else None,
         "verdict": verdicts.get("copy"),
+        "claims": claims.get("copy", []),
         "translations": {
             language: {
                 **copy_view(translated["copy"], ordered),
                 **{k: v for k, v in translated.items() if k != "copy"},
                 "verdict": verdicts.get(language),
+                "claims": claims.get(language, []),
             }
             for language, translated in state.get("translations", {}).items()
+            if "copy" in translated
+        },
+        "failures": {
+            language: translated["failure"]
+            for language, translated in state.get("translations", {}).items()
+            if "failure" in translated
         },
         "creatives": [creative for made in state.get("creatives", {}).values() for creative in made],
     }
 
 
 def copy_view(copy: Mapping[str, JSON], placements: Sequence[str]) -> JSON:
-    """Texts as people read them: the campaign's own lines first, then by placement as they were ordered."""
-    own = copy.get(CAMPAIGN.id, {})
+    """Texts as people read them: the campaign's own lines, then by placement as ordered, then other variants."""
+    others = {
+        variant: _variant_view(copy, placements, variant)
+        for variant in VARIANTS[1:]
+        if desk(CAMPAIGN.id, variant) in copy
+    }
+    return _variant_view(copy, placements, VARIANTS[0]) | ({"variants": others} if others else {})
+
+
+def _variant_view(copy: Mapping[str, JSON], placements: Sequence[str], variant: str) -> JSON:
+    own = copy.get(desk(CAMPAIGN.id, variant), {})
     return {
         "headlines": own.get("headline", []),
         "call_to_action": next(iter(own.get("call_to_action", [])), None),
         ALT_TEXT: next(iter(own.get(ALT_TEXT, [])), None),
-        "placements": {placement: copy[placement] for placement in placements if placement in copy},
+        "placements": {name: copy[at] for name in placements if (at := desk(name, variant)) in copy},
     }
 
 
 def copy_of(view: JSON) -> dict[str, JSON]:
     """The inverse of `copy_view`."""
+    variants = {VARIANTS[0]: view, **view.get("variants", {})}
+    return {at: texts for variant, seen in variants.items() for at, texts in _desks_of(seen, variant).items()}
+
+
+def _desks_of(view: JSON, variant: str) -> dict[str, JSON]:
     own = {"headline": view["headlines"], "call_to_action": [view["call_to_action"]], "hashtags": []}
     if view.get(ALT_TEXT) is not None:
         own[ALT_TEXT] = [view[ALT_TEXT]]
-    return {CAMPAIGN.id: own, **view["placements"]}
+    texts = {CAMPAIGN.id: own, **view["placements"]}
+    return {desk(name, variant): said for name, said in texts.items()}
 
 
 def shown(gate: Gate, state: CampaignState) -> JSON:
     """What a reviewer is shown at `gate`, and may edit the texts of."""
     everything = content(state)
     if gate == "copy":
-        return {key: everything[key] for key in ("brief", "study", "copy", "verdict")}
-    return {key: everything[key] for key in ("copy", "translations", "creatives", "verdict")}
+        return {key: everything[key] for key in ("brief", "study", "copy", "verdict", "claims")}
+    return {key: everything[key] for key in ("copy", "translations", "failures", "creatives", "verdict", "claims")}
 
 
 def revision(gate: Gate, state: CampaignState) -> str:
@@ -80,8 +105,3 @@ def texts(copy: Mapping[str, JSON], *, source: Mapping[str, JSON] | None = None)
             origins = cast("Sequence[str]", (source or {}).get(placement, {}).get(field, ()))
             for index, line in enumerate(lines):
                 yield Text(placement, field, index, line, origins[index] if index < len(origins) else None)
-
-
-def decided(findings: Sequence[Mapping[str, Any]]) -> str:
-    """The verdict's word for `findings`: `revise` when a writer can mend what blocks, else `pass`."""
-    return "revise" if any(finding["severity"] == "block" for finding in findings) else "pass"

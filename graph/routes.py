@@ -7,13 +7,13 @@ from langgraph.types import Send
 
 from agents.copywriter import CAMPAIGN
 from graph.content import ALT_TEXT, revision
+from graph.desks import VARIANTS, desk, placement_of, variant_of, written_for
 from graph.state import JSON, CampaignState, Gate, Render, Translate, WriteCopy
-from tools.placements import PLACEMENTS
 
 
 def assign_copy(state: CampaignState) -> list[Send]:
     """Every placement to its platform's writer, the campaign's own lines to one of their own."""
-    return _write(state, [CAMPAIGN.id, *state["order"]["placements"]], [])
+    return _write(state, _desks(state), [])
 
 
 def after_moderation(state: CampaignState) -> list[Send] | str | list[str]:
@@ -30,7 +30,7 @@ def after_copy_gate(state: CampaignState) -> list[Send] | str | list[str]:
         case "reject":
             return END
         case "respond":
-            return _write(state, [CAMPAIGN.id, *state["order"]["placements"]], [])
+            return _write(state, _desks(state), [])
         case "edit":
             return "moderate_copy"
         case "approve" if _approved("copy", state):
@@ -40,10 +40,16 @@ def after_copy_gate(state: CampaignState) -> list[Send] | str | list[str]:
 
 
 def after_translation(state: CampaignState) -> list[Send]:
-    """Back to the translators whose texts were refused; when none is, on to the pictures."""
+    """Back to the translators whose texts were refused; when none is, on to the pictures.
+
+    A language that failed waits for a person; where all have failed it is no language's fault, and all insist.
+    """
+    languages, translated = state["order"]["languages"], state["translations"]
+    if all("copy" not in translated[language] for language in languages):
+        return [_translate(state, language, [], insist=True) for language in languages]
     refused = {
         language: state["verdicts"][language]["findings"]
-        for language in state["order"]["languages"]
+        for language in languages
         if state["verdicts"][language]["decision"] == "revise"
     }
     if refused:
@@ -90,7 +96,9 @@ def _must_ask(gate: Gate, state: CampaignState, verdicts: Sequence[JSON]) -> boo
 
 def _pictures_flagged(state: CampaignState) -> bool:
     return any(
-        check is False for made in state["creatives"].values() for one in made for check in one["checks"].values()
+        one.get("remarks") or any(check is False for check in one["checks"].values())
+        for made in state["creatives"].values()
+        for one in made
     )
 
 
@@ -107,13 +115,17 @@ def _onwards(state: CampaignState) -> list[Send]:
     return [_translate(state, language, []) for language in languages] or _render(state)
 
 
-def _write(state: CampaignState, placements: Sequence[str], findings: list[JSON]) -> list[Send]:
-    groups: dict[str, list[str]] = {}
-    for placement in placements:
-        if placement != CAMPAIGN.id and not PLACEMENTS[placement].slots:
-            continue
-        platform = placement if placement == CAMPAIGN.id else PLACEMENTS[placement].platform
-        groups.setdefault(platform, []).append(placement)
+def _desks(state: CampaignState) -> list[str]:
+    order = state["order"]
+    variants = VARIANTS[: order.get("variants", 1)]
+    return [desk(name, variant) for variant in variants for name in (CAMPAIGN.id, *order["placements"])]
+
+
+def _write(state: CampaignState, desks: Sequence[str], findings: list[JSON]) -> list[Send]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in desks:
+        if (placement := written_for(name)).slots:
+            groups.setdefault((variant_of(name), placement.platform), []).append(name)
     return [Send("write_copy", _writing(state, group, findings)) for group in groups.values()]
 
 
@@ -122,12 +134,20 @@ def _writing(state: CampaignState, group: list[str], findings: list[JSON]) -> Wr
     return WriteCopy(
         order=state["order"],
         brief=state["brief"],
-        placements=group,
-        previous={placement: written[placement] for placement in group if placement in written},
+        desks=group,
+        angle=_angle(state, variant_of(group[0])),
+        previous={name: written[name] for name in group if name in written},
         feedback=[finding for finding in findings if finding["placement"] in group],
         comment=state.get("comment"),
         take=_take(state),
     )
+
+
+def _angle(state: CampaignState, variant: str) -> str | None:
+    """The message that a variant leads with, each another one; None where there is nothing to test against."""
+    messages = state["brief"]["key_messages"]
+    several = state["order"].get("variants", 1) > 1
+    return messages[VARIANTS.index(variant) % len(messages)] if several else None
 
 
 def _take(state: CampaignState) -> int:
@@ -139,28 +159,49 @@ def _blamed(verdict: JSON) -> list[str]:
     return list(dict.fromkeys(f["placement"] for f in verdict["findings"] if f["severity"] == "block"))
 
 
-def _translate(state: CampaignState, language: str, findings: list[JSON]) -> Send:
-    own = {**state["copy"][CAMPAIGN.id], ALT_TEXT: [state["study"]["alt_text"]]}
+def _translate(state: CampaignState, language: str, findings: list[JSON], *, insist: bool = False) -> Send:
     return Send(
         "translate",
         Translate(
             order=state["order"],
             language=language,
-            copy={**state["copy"], CAMPAIGN.id: own},
+            copy={**state["copy"], **_own_lines(state)},
             previous=state.get("translations", {}).get(language),
             feedback=[finding for finding in findings if finding["severity"] == "block"],
             comment=state.get("comment"),
             take=_take(state),
+            insist=insist,
         ),
     )
 
 
 def _render(state: CampaignState) -> list[Send]:
-    own = {**state["copy"][CAMPAIGN.id], ALT_TEXT: [state["study"]["alt_text"]]}
-    lines = {state["order"]["source_language"]: own} | {
-        language: state["translations"][language]["copy"][CAMPAIGN.id] for language in state["order"]["languages"]
+    languages = state["order"]["languages"]
+    lines = {state["order"]["source_language"]: _own_lines(state)} | {
+        language: copy
+        for language in languages
+        if (copy := state["translations"][language].get("copy")) is not None
     }
     return [
-        Send("render", Render(order=state["order"], study=state["study"], language=language, lines=said))
-        for language, said in lines.items()
+        Send(
+            "render",
+            Render(
+                order=state["order"],
+                study=state["study"],
+                language=language,
+                variant=variant_of(name),
+                lines=copy[name],
+            ),
+        )
+        for language, copy in lines.items()
+        for name in copy
+        if placement_of(name) == CAMPAIGN.id
     ]
+
+
+def _own_lines(state: CampaignState) -> dict[str, JSON]:
+    """The campaign's own lines of every variant, with the alt text that the art director wrote."""
+    alt_text = {ALT_TEXT: [state["study"]["alt_text"]]}
+    return {
+        name: {**texts, **alt_text} for name, texts in state["copy"].items() if placement_of(name) == CAMPAIGN.id
+    }

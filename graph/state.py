@@ -10,10 +10,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
-from agents.product import Product
+from agents.product import Line, Product
 
 JSON = dict[str, Any]
 V = TypeVar("V")
+
+Term = Line
+"""A word or a name as it must stand in copy, or as a glossary translates it."""
 
 Gate = Literal["copy", "creatives"]
 Approval = Literal["required", "flagged", "none"]
@@ -45,6 +48,9 @@ class Order(BaseModel):
     languages: list[str] = Field(default_factory=list)
     placements: list[str]
     approval: Approval = "required"
+    variants: int = Field(default=1, ge=1, le=2, description="2 for an A/B test: the copy is written twice.")
+    keep: list[Term] = Field(default_factory=list[Term], max_length=50)
+    glossary: dict[str, dict[Term, Term]] = Field(default_factory=dict[str, dict[Term, Term]])
     picture: Picture
 
 
@@ -75,10 +81,11 @@ class CampaignState(TypedDict, total=False):
     order: JSON  # the caller; brief fills in the defaults
     brief: JSON  # brief
     study: JSON  # study
-    copy: Annotated[dict[str, JSON], merge]  # write_copy, gate_copy: placement → texts by slot
-    translations: Annotated[dict[str, JSON], merge]  # translate, gate_creatives: language → texts
-    creatives: Annotated[dict[str, list[JSON]], merge]  # render: language → pictures
+    copy: Annotated[dict[str, JSON], merge]  # write_copy, gate_copy: desk → texts by slot
+    translations: Annotated[dict[str, JSON], merge]  # translate, gate_creatives: language → texts, or its failure
+    creatives: Annotated[dict[str, list[JSON]], merge]  # render: language and variant → pictures
     verdicts: Annotated[dict[str, JSON], merge]  # moderation: "copy" or a language → verdict
+    claims: Annotated[dict[str, list[JSON]], merge]  # moderation: "copy" or a language → claims and their ground
     rounds: Annotated[dict[str, int], merge]  # moderation: how often each was sent back
     approved: Annotated[dict[str, str], merge]  # gates: gate → revision of what was approved
     comment: str | None  # gates: what a reviewer asks the next writer for
@@ -89,11 +96,12 @@ class CampaignState(TypedDict, total=False):
 
 
 class WriteCopy(TypedDict):
-    """One unit of the copy fan-out: the placements of one platform, or of the campaign itself."""
+    """One unit of the copy fan-out: one variant of a platform's placements, or of the campaign itself."""
 
     order: JSON
     brief: JSON
-    placements: list[str]
+    desks: list[str]
+    angle: str | None
     previous: dict[str, JSON]
     feedback: list[JSON]
     comment: str | None
@@ -110,12 +118,14 @@ class Translate(TypedDict):
     feedback: list[JSON]
     comment: str | None
     take: int
+    insist: bool  # whether a failure stops the campaign, because every other language has failed too
 
 
 class Render(TypedDict):
-    """One unit of the picture fan-out: every creative of a language."""
+    """One unit of the picture fan-out: every creative of a language and variant."""
 
     order: JSON
     study: JSON
     language: str
+    variant: str
     lines: JSON

@@ -5,40 +5,36 @@ model call is a checkpointed unit of its own: a step makes one, or makes several
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, ParamSpec, TypeVar, cast
 
-from langchain_core.runnables.config import ensure_config, merge_configs, var_child_runnable_config
-from langgraph.func import task
 from langgraph.types import interrupt
 
 from agents import briefing, copywriter, moderator, resizer, translator
-from agents.copywriter import CAMPAIGN
-from agents.model import Account, Answer, Check, Flag, Model, ModelGarbled, Models, T
-from agents.moderator import Text
-from agents.product import Product
-from agents.prompts import Rendered
-from graph import approval
-from graph.approval import Resume
-from graph.content import ALT_TEXT, content, copy_of, fingerprint, revision, shown, texts
+from agents.copywriter import Rework
+from agents.model import BudgetSpent, Model, ModelError, ModelGarbled, ModelRejected, Models
+from graph import approval, rules
+from graph.approval import Decision, Resume
+from graph.calls import checkpointed, model_of
+from graph.content import ALT_TEXT, content, copy_of, revision, shown
 from graph.costs import entry, total
+from graph.desks import VARIANTS, desk, placement_of, spoken_for, variant_of, written_for
+from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
 from tools import package
 from tools.assets import AssetStore
-from tools.creatives import Photo, draw
+from tools.creatives import Photo, drawn, opened
+from tools.imaging.rights import reserved
 from tools.languages import language as language_of
-from tools.lint import lint
-from tools.placements import PLACEMENTS, Placement
+from tools.placements import PLACEMENTS
 
 Update = CampaignState
-P = ParamSpec("P")
-R = TypeVar("R")
 
+REPAIRS = 2
+"""How often a writer or translator is told which of its own texts break a rule, before anybody else looks."""
 
-MAX_ROUNDS = 2
-"""How often moderation sends a text back before a person must look."""
+MOST_TEXTS = 40
+"""How many texts one call translates, so that no answer outgrows what a model may say at once."""
 
 
 @dataclass(frozen=True)
@@ -49,37 +45,15 @@ class Ports:
     assets: AssetStore
 
 
-class _InStep:
-    """A `Model` whose calls say in traces which step made them."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-
-    async def answer(
-        self, agent: str, prompt: Rendered, output: type[T], *, check: Check[T] | None = None
-    ) -> Answer[T]:
-        """See `Model.answer`."""
-        config = ensure_config()
-        step = config.get("metadata", {}).get("langgraph_node", agent)
-        token = var_child_runnable_config.set(merge_configs(config, {"metadata": {"step": step}}))
-        try:
-            return await self._model.answer(agent, prompt, output, check=check)
-        finally:
-            var_child_runnable_config.reset(token)
-
-    async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        """See `Model.screen`."""
-        return await self._model.screen(texts)
-
-
 class Steps:
     """The nodes of the graph, as methods bound to their ports."""
 
     def __init__(self, ports: Ports) -> None:
         self._models = ports.models
         self._assets = ports.assets
-        self._judge = _checkpointed("judge", self._judge_texts)
-        self._screen = _checkpointed("screen", self._screen_texts)
+        self._moderation = Moderation(ports.models)
+        self._write = checkpointed("copywriter", self._ask_copywriter)
+        self._translate = checkpointed("translator", self._ask_translator)
 
     async def brief(self, state: CampaignState) -> Update:
         """Say what the campaign is about, and fill in what the order left to defaults."""
@@ -101,104 +75,71 @@ class Steps:
     async def study(self, state: CampaignState) -> Update:
         """Look at the photo: where the product is, and how to say it in words."""
         order = _order(state)
-        photo = await self._photo(order)
+        data = await self._source(order)
+        photo = await _opened(data, order)
         proxy = await asyncio.to_thread(photo.proxy)
-        answer = await resizer.study_picture(
-            self._model(order.tenant),
-            order.product,
-            picture=proxy,
-            media_type="image/jpeg",
-            language=order.source_language,
+        model = self._model(order.tenant)
+        study = resizer.study_picture(
+            model, order.product, picture=proxy, media_type="image/jpeg", language=order.source_language
         )
-        measured = await asyncio.to_thread(photo.measure)
-        return {"study": {**answer.output.model_dump(), **measured}, "costs": [entry("study", answer)]}
+        answer, found, measured, reservation = await asyncio.gather(
+            study,
+            screened(moderator.screen_picture(model, proxy, "image/jpeg")),
+            asyncio.to_thread(photo.measure),
+            asyncio.to_thread(reserved, data),
+        )
+        if reservation:
+            found.append(about_photo("picture-reserved", "warn", str(reservation)))
+        kept = {**answer.output.model_dump(), **measured, "findings": found}
+        return {"study": kept, "costs": [entry("study", answer)]}
 
     async def assign(self, state: CampaignState) -> Update:
         """Wait for brief and study; the writers start from here, placements that take no text without one."""
         return {"copy": _wordless(state["order"]["placements"])}
 
     async def write_copy(self, state: WriteCopy) -> Update:
-        """Write the copy of one platform's placements."""
-        order = Order.model_validate(state["order"])
-        answer = await copywriter.write_copy(
-            self._model(order.tenant, take=state.get("take", 0)),
-            order.product,
-            brief=briefing.Brief.model_validate(state["brief"]),
-            tone=order.tone,
-            language=order.source_language,
-            placements=[_placement(name) for name in state["placements"]],
-            previous=state["previous"] or None,
-            feedback=state["feedback"],
-            comment=state["comment"],
+        """Write the copy of one platform's placements, and mend what breaks a rule."""
+        order, asked = Order.model_validate(state["order"]), state["desks"]
+
+        def again(found: Sequence[JSON], made: Mapping[str, JSON]) -> Awaitable[JSON]:
+            blamed = _blamed(found, asked)
+            earlier = {name: made[name] for name in blamed}
+            return self._write({**state, "desks": blamed, "previous": earlier, "feedback": list(found)})
+
+        made = await _mended(
+            self._write(state), again, lambda copy: rules.findings(copy, order, order.source_language)
         )
-        return {
-            "copy": complete(state["placements"], answer.output.placements),
-            "costs": [entry("write_copy", answer)],
-        }
+        return {"copy": made["copy"], "costs": made["costs"]}
 
     async def moderate_copy(self, state: CampaignState) -> Update:
-        """Judge the copy: rules first, then the provider's screen and the model side by side."""
-        order, copy = _order(state), state["copy"]
-        found = lint_findings(copy, order, order.source_language)
-        costs: list[JSON] = []
-        if not _blocks(found):
-            judged, screened = await asyncio.gather(
-                self._judge(state["order"], order.source_language, copy, None), self._screen(order.tenant, copy)
-            )
-            found += judged["findings"] + screened
-            costs.append(judged["cost"])
-        return moderated("copy", found, state, edited=was_edited("copy", state), costs=costs)
+        """Judge the copy: rules, the provider's screen and the model side by side."""
+        return await self._moderation.of_copy(state)
 
     async def gate_copy(self, state: CampaignState) -> Update:
         """Wait until a person has decided on the copy."""
         return self._ask("copy", state)
 
     async def translate(self, state: Translate) -> Update:
-        """Carry the copy into one language."""
-        order, name = Order.model_validate(state["order"]), state["language"]
-        previous = state["previous"] or {"copy": {}, "back_translation": {}}
-        blamed = {finding["placement"] for finding in state["feedback"]} or set(state["copy"])
-        silent = _wordless(order.placements)
-        asked = [placement for placement in state["copy"] if placement in blamed - silent.keys()]
-        answer = await translator.translate(
-            self._model(order.tenant, take=state.get("take", 0)),
-            order.product,
-            tone=order.tone,
-            source=language_of(order.source_language),
-            target=language_of(name),
-            copy=state["copy"],
-            placements=[_spoken(placement) for placement in asked],
-            feedback=state["feedback"],
-            comment=state["comment"],
-        )
-        made = answer.output.placements
-        copy = {**silent, **previous["copy"], **complete(asked, made)}
-        back = {
-            one.placement: {s.slot: s.back_translations for s in one.slots}
-            for one in made
-            if one.placement in asked
-        }
-        return {
-            "translations": {name: {"copy": copy, "back_translation": {**previous["back_translation"], **back}}},
-            "costs": [entry("translate", answer, language=name)],
-        }
+        """Carry the copy into one language; what only this language fails at stops no other."""
+        try:
+            return await self._translated(state)
+        except (BudgetSpent, ModelRejected):
+            raise
+        except ModelError as error:
+            if state.get("insist"):
+                raise
+            failure = {"failure": {"code": error.code, "detail": str(error)}}
+            return {"translations": {state["language"]: {**(state["previous"] or {}), **failure}}}
 
     async def moderate_translations(self, state: CampaignState) -> Update:
         """Judge every translation that nobody has judged yet, all languages side by side."""
-        changed = [name for name in state["order"]["languages"] if unjudged(state, name)]
-        updates = await asyncio.gather(*(self._moderate_language(state, name) for name in changed))
-        return {
-            "verdicts": {k: v for update in updates for k, v in update["verdicts"].items()},
-            "rounds": {k: v for update in updates for k, v in update["rounds"].items()},
-            "costs": [cost for update in updates for cost in update["costs"]],
-        }
+        return await self._moderation.of_translations(state)
 
     async def render(self, state: Render) -> Update:
-        """Make every picture of one language."""
+        """Make every picture of one language and variant."""
         order = Order.model_validate(state["order"])
-        photo = await self._photo(order)
-        made = await asyncio.to_thread(
-            draw,
+        photo = await _opened(await self._source(order), order)
+        made = await drawn(
             photo,
             [PLACEMENTS[name] for name in order.placements],
             language=language_of(state["language"]),
@@ -211,14 +152,16 @@ class Steps:
                 "placement": one.placement,
                 "size": one.size,
                 "language": state["language"],
+                "variant": state["variant"],
                 "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
                 | {"width": one.width, "height": one.height},
                 "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
                 "checks": one.checks,
+                "remarks": one.remarks,
             }
             for one in made
         ]
-        return {"creatives": {state["language"]: creatives}}
+        return {"creatives": {desk(state["language"], state["variant"]): creatives}}
 
     async def assemble(self, state: CampaignState) -> Update:  # noqa: ARG002
         """Wait for the pictures of every language."""
@@ -251,140 +194,197 @@ class Steps:
         answer = interrupt(approval.request(gate, state), response_schema=Resume)
         decision = answer.decisions[0]
         number = revision(gate, state)
-        stale = decision.revision not in (None, number)
+        refused = _refusal(gate, state, decision, number)
         update: CampaignState = {"comment": decision.message if decision.type == "respond" else None}
-        if decision.type == "edit" and not stale:
+        if decision.type == "edit" and not refused:
             update |= _apply(gate, state, approval.edited(gate, shown(gate, state), decision))
             number = revision(gate, {**state, **update})
         goes_on = decision.type == "approve" or (decision.type == "edit" and gate == "copy")
-        if goes_on and not stale:
+        if goes_on and not refused:
             update["approved"] = {gate: number}
         if decision.type == "reject":
             update["outcome"] = "rejected"
         if decision.type == "respond":
             update["rounds"] = {"copy": 0} if gate == "copy" else dict.fromkeys(state["order"]["languages"], 0)
         kept = decision.model_dump(exclude={"edited_action"}, exclude_none=True)
-        update["decisions"] = [{**kept, "gate": gate, "type": "stale" if stale else decision.type}]
+        update["decisions"] = [{**kept, "gate": gate, "type": refused or decision.type}]
         return update
 
-    async def _moderate_language(self, state: CampaignState, name: str) -> Update:
-        order, copy = _order(state), state["translations"][name]["copy"]
-        found = lint_findings(copy, order, name)
-        costs: list[JSON] = []
-        if not _blocks(found):
-            judged, screened = await asyncio.gather(
-                self._judge(state["order"], name, copy, state["copy"]), self._screen(order.tenant, copy)
-            )
-            found += judged["findings"] + screened
-            costs.append(judged["cost"])
-        return moderated(name, found, state, edited=was_edited("creatives", state), costs=costs)
+    async def _translated(self, state: Translate) -> Update:
+        order, name, source = Order.model_validate(state["order"]), state["language"], state["copy"]
+        previous = state["previous"] or {}
+        silent = _wordless(source)
+        blamed = _blamed(state["feedback"], [each for each in source if each not in silent])
 
-    async def _judge_texts(
-        self, order: JSON, language: str, copy: dict[str, JSON], source: dict[str, JSON] | None
+        def again(found: Sequence[JSON], made: Mapping[str, JSON]) -> Awaitable[JSON]:
+            return self._carried(state, _blamed(found, list(made)), feedback=found, previous=made)
+
+        def check(copy: Mapping[str, JSON]) -> list[JSON]:
+            return rules.findings(copy, order, name, source=source)
+
+        first = self._carried(state, blamed, feedback=state["feedback"], previous=previous.get("copy", {}))
+        made = await _mended(first, again, check)
+        copy = {**silent, **previous.get("copy", {}), **made["copy"]}
+        back = {**previous.get("back_translation", {}), **made["back_translation"]}
+        return {
+            "translations": {name: {"copy": copy, "back_translation": back}},
+            "costs": made["costs"],
+        }
+
+    async def _carried(
+        self, state: Translate, desks: Sequence[str], *, feedback: Sequence[JSON], previous: Mapping[str, JSON]
     ) -> JSON:
-        said = _judged_texts(copy, source)
-        answer = await moderator.judge(
-            self._model(order.get("tenant", "default")),
-            Product.model_validate(order["product"]),
-            tone=order["tone"],
-            language=language,
-            texts=said,
+        """The texts of `desks` in the language of `state`, asked for in as many calls as their number needs."""
+        parts = await asyncio.gather(
+            *(
+                self._translate(
+                    {
+                        **state,
+                        "copy": {name: state["copy"][name] for name in part},
+                        "previous": {name: previous[name] for name in part if name in previous},
+                        "feedback": [finding for finding in feedback if finding["placement"] in part],
+                    }
+                )
+                for part in _portions(state["copy"], desks)
+            )
         )
-        found = [finding.as_json() for finding in moderator.findings(answer.output, said)]
-        return {"findings": found, "cost": entry("judge", answer, language=language)}
+        return {
+            "copy": {name: texts for part in parts for name, texts in part["copy"].items()},
+            "back_translation": {name: b for part in parts for name, b in part["back_translation"].items()},
+            "costs": [cost for part in parts for cost in part["costs"]],
+        }
 
-    async def _screen_texts(self, tenant: str, copy: dict[str, JSON]) -> list[JSON]:
-        found = await moderator.screen(self._model(tenant), _judged_texts(copy, None))
-        return [finding.as_json() for finding in found]
+    async def _ask_copywriter(self, state: WriteCopy) -> JSON:
+        order, brief = Order.model_validate(state["order"]), briefing.Brief.model_validate(state["brief"])
+        asked = {placement_of(name): name for name in state["desks"]}
+        answer = await copywriter.write_copy(
+            self._model(order.tenant, take=state.get("take", 0), step="write_copy"),
+            order.product,
+            brief=brief,
+            tone=order.tone,
+            language=order.source_language,
+            placements=[written_for(name) for name in state["desks"]],
+            keep=order.keep,
+            angle=state["angle"],
+            rework=_rework(state),
+        )
+        made = complete(asked, answer.output.placements)
+        return {
+            "copy": {asked[placement]: texts for placement, texts in made.items()},
+            "costs": [entry("write_copy", answer)],
+        }
 
-    def _model(self, tenant: str, *, take: int = 0) -> Model:
-        """The model as this campaign's account has it; whoever runs the graph says what it may cost."""
-        run = ensure_config().get("configurable", {})
-        budget = run.get("budget_usd")
-        account = Account(tenant, str(run.get("thread_id", "")), None if budget is None else Decimal(budget), take)
-        return _InStep(self._models.on(account))
+    async def _ask_translator(self, state: Translate) -> JSON:
+        order, name, copy = Order.model_validate(state["order"]), state["language"], state["copy"]
+        asked = {placement_of(one): one for one in copy}
+        answer = await translator.translate(
+            self._model(order.tenant, take=state.get("take", 0), step="translate"),
+            order.product,
+            tone=order.tone,
+            source=language_of(order.source_language),
+            target=language_of(name),
+            copy=_undesked(copy),
+            placements=[spoken_for(one) for one in copy],
+            keep=order.keep,
+            glossary=rules.glossary(order, name),
+            rework=_rework(state),
+        )
+        made = complete(asked, answer.output.placements)
+        back = {
+            asked[one.placement]: {slot.slot: slot.back_translations for slot in one.slots}
+            for one in answer.output.placements
+            if one.placement in asked
+        }
+        return {
+            "copy": {asked[placement]: texts for placement, texts in made.items()},
+            "back_translation": back,
+            "costs": [entry("translate", answer, language=name)],
+        }
 
-    async def _photo(self, order: Order) -> Photo:
-        data = await self._assets.get(order.picture.sha256, tenant=order.tenant)
-        return await asyncio.to_thread(Photo.open, data)
+    def _model(self, tenant: str, *, take: int = 0, step: str | None = None) -> Model:
+        return model_of(self._models, tenant, take=take, step=step)
+
+    async def _source(self, order: Order) -> bytes:
+        return await self._assets.get(order.picture.sha256, tenant=order.tenant)
 
 
-def _checkpointed(name: str, call: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Awaitable[R]]:
-    """`call` as a unit whose answer is kept, so that a repeated step does not make it again."""
-    return cast("Callable[P, Awaitable[R]]", task(name=name)(cast("Any", call)))
+async def _opened(data: bytes, order: Order) -> Photo:
+    """The photo, as large as the order's placements need it."""
+    return await opened(data, [PLACEMENTS[name] for name in order.placements])
+
+
+def _refusal(gate: Gate, state: CampaignState, decision: Decision, number: str) -> str | None:
+    """Why a decision is not taken: it is about what is no longer there, or about what no platform takes."""
+    if decision.revision not in (None, number):
+        return "stale"
+    held = decision.type == "approve" and rules.unfit(approval.findings(gate, shown(gate, state)))
+    return "unfit" if held else None
 
 
 def _order(state: CampaignState) -> Order:
     return Order.model_validate(state["order"])
 
 
-def _placement(name: str) -> Placement:
-    return CAMPAIGN if name == CAMPAIGN.id else PLACEMENTS[name]
+async def _mended(
+    first: Awaitable[JSON],
+    again: Callable[[Sequence[JSON], Mapping[str, JSON]], Awaitable[JSON]],
+    check: Callable[[Mapping[str, JSON]], list[JSON]],
+) -> JSON:
+    """What `first` made, with every text made `again` that `check` blocks, while there are repairs left."""
+    made = await first
+    for _ in range(REPAIRS):
+        found = rules.blocking(await asyncio.to_thread(check, made["copy"]))
+        if not found:
+            break
+        made = _joined(made, await again(found, made["copy"]))
+    return made
 
 
-def _spoken(name: str) -> Placement:
-    """The placement with every slot that is translated: the campaign's own lines gain the alt text."""
-    return translator.CAMPAIGN if name == CAMPAIGN.id else PLACEMENTS[name]
+def _joined(old: JSON, new: JSON) -> JSON:
+    """Both together: lists one behind the other, of objects the newer entries."""
+    return {
+        key: [*held, *new[key]] if isinstance(held, list) else {**held, **new[key]} for key, held in old.items()
+    }
 
 
-def _wordless(placements: Sequence[str]) -> dict[str, JSON]:
-    """The copy of placements that take no text: a story is its picture."""
-    return {name: {"hashtags": []} for name in placements if not PLACEMENTS[name].slots}
+def _blamed(found: Iterable[JSON], desks: Sequence[str]) -> list[str]:
+    """Those of `desks` that a finding speaks of; all of them where none does."""
+    named = {finding["placement"] for finding in found}
+    return [name for name in desks if name in named] or list(desks)
+
+
+def _portions(copy: Mapping[str, JSON], desks: Sequence[str]) -> list[list[str]]:
+    """`desks` in portions of one variant each and no more texts than a call should carry."""
+    portions: list[list[str]] = []
+    for variant in VARIANTS:
+        room = -1
+        for name in (each for each in desks if variant_of(each) == variant):
+            size = sum(len(lines) for lines in copy[name].values())
+            if size > room:
+                portions.append([])
+                room = MOST_TEXTS
+            portions[-1].append(name)
+            room -= size
+    return portions
+
+
+def _undesked(copy: Mapping[str, JSON]) -> dict[str, JSON]:
+    """`copy` by placement: agents know no variants, each call is about one."""
+    return {placement_of(name): texts for name, texts in copy.items()}
+
+
+def _rework(state: WriteCopy | Translate) -> Rework:
+    told = [{**finding, "placement": placement_of(finding["placement"])} for finding in state["feedback"]]
+    return Rework(_undesked(state["previous"] or {}) or None, told, state["comment"])
+
+
+def _wordless(desks: Iterable[str]) -> dict[str, JSON]:
+    """The copy of desks that take no text: a story is its picture."""
+    return {name: {"hashtags": []} for name in desks if not written_for(name).slots}
 
 
 def _slots(made: copywriter.PlacementCopy | translator.TranslatedPlacement) -> JSON:
     return {slot.slot: slot.texts for slot in made.slots} | {"hashtags": made.hashtags}
-
-
-def lint_findings(copy: Mapping[str, JSON], order: Order, language: str) -> list[JSON]:
-    """What the rules say of every text of `copy`, which is in `language` (BCP 47)."""
-    return [
-        finding.as_json()
-        for name, slots in copy.items()
-        for finding in lint(
-            _spoken(name),
-            {field: lines for field, lines in slots.items() if field != "hashtags"},
-            slots.get("hashtags", ()),
-            language=language,
-            product=order.product.facts(),
-        )
-    ]
-
-
-def _judged_texts(copy: Mapping[str, JSON], source: Mapping[str, JSON] | None) -> list[Text]:
-    return list(texts(copy, source=source))
-
-
-def _blocks(findings: Sequence[Mapping[str, Any]]) -> bool:
-    return any(finding["severity"] == "block" for finding in findings)
-
-
-def moderated(
-    what: str, findings: list[JSON], state: CampaignState, *, edited: bool, costs: list[JSON]
-) -> CampaignState:
-    """The verdict on `what`: back to the writer while rounds are left, unless a person wrote it."""
-    rounds = state.get("rounds", {}).get(what, 0)
-    decision = "pass"
-    if _blocks(findings):
-        decision = "block" if edited else "revise" if rounds < MAX_ROUNDS else "needs_human"
-    verdict = {"decision": decision, "findings": findings, "of": fingerprint(_judged(what, state))}
-    return {"verdicts": {what: verdict}, "rounds": {what: rounds + (decision == "revise")}, "costs": costs}
-
-
-def _judged(what: str, state: CampaignState) -> object:
-    return state["copy"] if what == "copy" else state["translations"][what]["copy"]
-
-
-def unjudged(state: CampaignState, language: str) -> bool:
-    """Whether a translation must be judged: it is new, it was changed, or it was sent back."""
-    verdict = state.get("verdicts", {}).get(language, {})
-    return verdict.get("decision") == "revise" or verdict.get("of") != fingerprint(_judged(language, state))
-
-
-def was_edited(gate: Gate, state: CampaignState) -> bool:
-    """Whether what is judged now is what a person wrote at `gate`."""
-    decisions = state.get("decisions", [])
-    return bool(decisions) and (decisions[-1]["type"], decisions[-1]["gate"]) == ("edit", gate)
 
 
 def complete(

@@ -112,7 +112,8 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 async def _refuse_invalid(_request: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error).errors()
     errors: list[dict[str, Any]] = [
-        {"loc": [part for part in one["loc"] if part != "body"], "msg": one["msg"]} for one in found
+        {"loc": [part for at, part in enumerate(one["loc"]) if at or part != "body"], "msg": one["msg"]}
+        for one in found
     ]
     return _answer(invalid(sentence(cast("Any", errors)), errors))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from graph.approval import Decision, EditRefused, edited
+from graph import rules
+from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
 from graph.state import Gate, Order, Picture
-from graph.steps import lint_findings
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import AWAITING, ENDED, Campaign, IdempotencyConflict, new_id, now
@@ -107,6 +107,8 @@ async def decide(
     _is_open(campaign, request)
     if request.type == "edit":
         await _check_edit(fanfare, campaign, request)
+    if request.type == "approve":
+        await _check_approval(fanfare, campaign, request.gate)
     if request.type == "respond" and request.gate == "creatives" and not campaign.order["languages"]:
         detail = "Nothing here is written anew from a comment: there are no translations. Approve or reject."
         raise invalid(detail, [{"loc": ["type"], "msg": detail}])
@@ -227,21 +229,23 @@ async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionReq
         raise invalid(str(error), [{"loc": ["edits"], "msg": str(error)}]) from None
     order = Order.model_validate(campaign.order)
     before, after = _texts_at(request.gate, shown, order), _texts_at(request.gate, changed, order)
-    findings = [
+    broken = [
         finding
         for name, copy in after.items()
         if copy != before[name]
-        for finding in lint_findings(copy_of(copy), order, name)
-        if finding["severity"] == "block"
+        for finding in rules.blocking(rules.findings(copy_of(copy), order, name))
     ]
-    if findings:
-        raise Problem(
-            422,
-            "edit-blocked",
-            "Edit blocked",
-            f"The edit breaks a rule: {findings[0]['message']}",
-            errors=findings,
-        )
+    if broken:
+        detail = f"The edit breaks a rule: {broken[0]['message']}"
+        raise Problem(422, "edit-blocked", "Edit blocked", detail, errors=broken)
+
+
+async def _check_approval(fanfare: Fanfare, campaign: Campaign, gate: Gate) -> None:
+    """Refuse to approve what the platform itself refuses; anything else a person may stand up for."""
+    shown = (await approval(fanfare, campaign))["content"]
+    if found := rules.unfit(findings(gate, shown)):
+        detail = f"This cannot be uploaded: {found[0]['message']} Edit the text, or send it back."
+        raise Problem(422, "unfit", "Not fit for upload", detail, errors=found)
 
 
 def _texts_at(gate: Gate, shown: dict[str, Any], order: Order) -> dict[str, dict[str, Any]]:

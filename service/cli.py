@@ -26,18 +26,25 @@ from rich.table import Table
 from agents import offline
 from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
+from service import proof
+from service.api.models import LintRequest
 from service.client import Client, Refused, Unavailable, connect
 from service.embedded import DataFolderInUse
+from service.lint import checked
+from service.problems import sentence
 from service.progress import Progress
 from service.server import NotLoopback, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
+from tools.imaging.certificate import CertificateExists, make_test_chain
+from tools.lint import RULES
+from tools.placements import PLACEMENTS, UnknownPlacement, placement
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 EPILOG = (
-    "Exit codes: 0 done · 1 the campaign failed · 2 wrong input · 3 it waits for a person · "
+    "Exit codes: 0 done · 1 the campaign failed, or lint blocks · 2 wrong input · 3 it waits for a person · "
     "4 rejected or cancelled · 5 refused by the service · 6 service or data folder not to be had."
 )
 app = typer.Typer(
@@ -47,6 +54,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+c2pa_app = typer.Typer(
+    help="Content credentials (C2PA) in finished pictures.",
+    epilog="Example: fanfare c2pa init --out credentials",
+    no_args_is_help=True,
+)
+app.add_typer(c2pa_app, name="c2pa")
 
 
 class Exit(IntEnum):
@@ -238,6 +251,54 @@ def export(
     _go(work, server, "fanfare export", recover=False)
 
 
+@app.command(
+    epilog="Examples: fanfare lint copy.json · fanfare lint --placement x_post --text 'Buy now!!' "
+    "--product examples/aurora.json · fanfare lint --rules. Exits with 1 when a finding blocks.",
+)
+def lint(
+    file: Annotated[
+        Path | None, typer.Argument(help="What POST /v1/lint takes, as JSON; - is standard input.")
+    ] = None,
+    place: Annotated[str | None, typer.Option("--placement", help="As `fanfare placements` lists it.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text instead of a file; may be repeated.")] = None,
+    slot: Annotated[str | None, typer.Option(help="What the text is for; the placement's first slot.")] = None,
+    language: Annotated[str | None, typer.Option(help="BCP 47; what the text is written in, or en.")] = None,
+    product: Annotated[Path | None, typer.Option(help="A campaign or product as JSON, to check claims.")] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List every rule instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check texts by the rules alone: offline, without a campaign and without a model."""
+    if rules:
+        _print(as_json, [proof.rule_as_json(rule) for rule in RULES], proof.rules(RULES))
+        return
+    if file is not None and not (place or text or slot or language or product):
+        asked = _lint_request(_read(file))
+    elif file is None and place and text:
+        asked = _lint_request(_asked_for(place, slot, text, language or "en", product))
+    else:
+        _stop(Exit.INPUT, "Give a file, or --placement with --text; see `fanfare lint --help`.")
+    answer = checked(asked, whole=file is not None)
+    _print(as_json, answer.model_dump(mode="json"), proof.proof(asked, answer))
+    raise typer.Exit(Exit.FAILED if answer.decision == "block" else Exit.DONE)
+
+
+@app.command("placements", epilog="Examples: fanfare placements · fanfare placements google_rda --json")
+def show_placements(
+    placement_id: Annotated[str | None, typer.Argument(help="One of them, with its limits and sources.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show where a campaign can appear: texts, limits and pictures."""
+    if placement_id is None:
+        table = {"items": [one.as_json() for one in PLACEMENTS.values()], "next_cursor": None}
+        _print(as_json, table, proof.placements(PLACEMENTS.values()))
+        return
+    try:
+        one = placement(placement_id)
+    except UnknownPlacement as error:
+        _stop(Exit.INPUT, str(error))
+    _print(as_json, one.as_json(), proof.placement(one))
+
+
 @app.command(epilog="Example: fanfare doctor --json")
 def doctor(as_json: Json = False) -> None:
     """Say what is configured, what can be reached, and what is missing."""
@@ -250,6 +311,33 @@ def doctor(as_json: Json = False) -> None:
             table.add_row(_MARKS[finding.level], finding.what, escape(finding.says))
         out.print(table)
     raise typer.Exit(Exit.UNAVAILABLE if any(finding.level == "bad" for finding in findings) else Exit.DONE)
+
+
+@c2pa_app.command("init", epilog="Example: fanfare c2pa init --out credentials")
+def make_credentials(
+    folder: Annotated[Path, typer.Option("--out", help="Where the files go; nothing is overwritten.")] = Path(
+        "credentials"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Make a test certificate and key to try content credentials with."""
+    try:
+        made = make_test_chain(folder)
+    except CertificateExists as error:
+        _stop(Exit.INPUT, str(error))
+    except OSError as error:
+        _stop(Exit.INPUT, f"{error.filename}: {error.strerror}")
+    _print(
+        as_json,
+        {"certificate": str(made.certificate), "key": str(made.key), "anchor": str(made.anchor)},
+        (
+            f"[bold]Certificate[/bold]  {escape(str(made.certificate))}\n"
+            f"[bold]Key[/bold]          {escape(str(made.key))}\n"
+            f"[bold]Anchor[/bold]       {escape(str(made.anchor))}\n"
+            "This is a test certificate: nobody trusts it who was not given the anchor. For pictures that leave, "
+            "use one from an authority on the C2PA trust list."
+        ),
+    )
 
 
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
@@ -316,6 +404,40 @@ def _settings() -> Settings:
 def _stop(code: Exit, message: str) -> NoReturn:
     err.print(f"[red]{escape(message)}[/red]", highlight=False)
     raise typer.Exit(code)
+
+
+def _read(file: Path) -> bytes:
+    """The file's bytes; `-` is standard input."""
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        _stop(Exit.INPUT, f"{error.filename}: {error.strerror}")
+
+
+def _asked_for(place: str, slot: str | None, texts: list[str], language: str, product: Path | None) -> bytes:
+    """A lint request for the texts of one slot, which is the placement's first when nobody says."""
+    slots = PLACEMENTS[place].slots if place in PLACEMENTS else ()
+    name = slot or next((one.name for one in slots), "body")
+    asked = {"placement": place, "language": language, "texts": {name: texts}, "product": _product(product)}
+    return json.dumps(asked).encode()
+
+
+def _product(file: Path | None) -> Any:
+    """The product in a file that holds one, or a campaign with one."""
+    if file is None:
+        return None
+    try:
+        held: Any = json.loads(_read(file))
+        return held.get("product", held)
+    except (ValueError, AttributeError) as error:
+        _stop(Exit.INPUT, f"{file} is no product in JSON: {error}")
+
+
+def _lint_request(body: bytes) -> LintRequest:
+    try:
+        return LintRequest.model_validate_json(body)
+    except ValidationError as error:
+        _stop(Exit.INPUT, "\n".join(sentence([{**one}]) for one in error.errors(include_url=False)))
 
 
 def _read_campaign(file: Path, image: Path | None) -> tuple[dict[str, Any], bytes]:
@@ -506,9 +628,9 @@ def _show_content(content: dict[str, Any]) -> None:
         table = Table("Placement", "Slot", "Text", title=language, title_justify="left", show_lines=True)
         for number, line in enumerate(copy["headlines"], 1):
             table.add_row("campaign", f"headline {number}", escape(line))
-        for placement, slots in copy["placements"].items():
+        for name, slots in copy["placements"].items():
             for slot, lines in slots.items():
-                table.add_row(placement, slot, escape("\n".join(lines)))
+                table.add_row(name, slot, escape("\n".join(lines)))
         out.print(table)
 
 

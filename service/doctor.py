@@ -10,10 +10,12 @@ import httpx2
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from agents.model import ModelError
 from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate, open_async
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
 from service.records import Records
 from service.settings import Settings
+from service.wiring import open_screen
 
 _SECONDS = 5.0
 
@@ -45,6 +47,7 @@ async def examine(settings: Settings) -> list[Examined]:
         found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
     found.append(await _database(settings))
     found.append(await _model(settings))
+    found.append(await _screen(settings))
     found.append(await _tracing(settings))
     return found
 
@@ -98,6 +101,28 @@ async def _model(settings: Settings) -> Examined:
     if status in (401, 403):
         return Examined("Model", "bad", f"{url} refuses the key; check OPENAI_API_KEY")
     return Examined("Model", "ok", f"{settings.model} at {url}")
+
+
+async def _screen(settings: Settings) -> Examined:
+    """Has one harmless word screened, which tells of address, key and endpoint alike."""
+    if settings.screen == "none":
+        says = "none: only the rules and the moderator judge; FANFARE_SCREEN names an endpoint"
+        return Examined("Screen", "note", says)
+    quick = settings.model_copy(update={"model_timeout_seconds": _SECONDS})
+    try:
+        async with open_screen(quick) as screen:
+            await screen.texts(["Hello"])
+    except ModelError as error:
+        return Examined("Screen", "bad", str(error))
+    return Examined("Screen", "ok", _screens_at(settings))
+
+
+def _screens_at(settings: Settings) -> str:
+    if settings.screen == "azure":
+        above = f"blocks above severity {settings.azure_block_above}, warns above {settings.azure_warn_above}"
+        return f"Azure AI Content Safety; {above}"
+    whose = "the rehearsal model's own" if settings.provider == "rehearsal" else "the model server's own"
+    return f"{whose}; blocks from a score of {settings.screen_block:g}, warns from {settings.screen_warn:g}"
 
 
 async def _tracing(settings: Settings) -> Examined:

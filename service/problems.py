@@ -67,4 +67,4 @@ def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"]) or "the body"
     more = f" ({len(errors) - 1} more below)" if len(errors) > 1 else ""
-    return f"{where}: {str(first['msg']).removeprefix('Value error, ')}{more}."
+    return f"{where}: {str(first['msg']).removeprefix('Value error, ').rstrip('.')}{more}."

@@ -4,16 +4,19 @@ import base64
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, Self, cast
+from urllib.parse import urlsplit
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agents.offline.cast import AGENTS
+from agents.screens import SCORES, SEVERITIES
 from graph.checkpoints import KeyRing, encrypted, locate
 
 Provider = Literal["rehearsal", "openai"]
+ScreenName = Literal["openai", "azure", "none"]
 _AGENTS = sorted(AGENTS.values())
 
 
@@ -78,8 +81,31 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long a model's answer is kept, and not paid for again.",
     )
-    moderation: bool = Field(
-        default=True, description="Whether to ask the provider's moderation endpoint as well."
+    screen: ScreenName = Field(
+        default="openai",
+        description="The moderation endpoint: openai is the model server's own, or azure, or none.",
+    )
+    screen_warn: float = Field(
+        default=SCORES.warn, gt=0, le=1, description="openai: a score at or above this warns."
+    )
+    screen_block: float = Field(
+        default=SCORES.block,
+        gt=0,
+        le=1,
+        description="openai: a score at or above this blocks, as does whatever the provider flags.",
+    )
+    azure_content_safety_endpoint: str | None = Field(
+        default=None, description="azure: https://NAME.cognitiveservices.azure.com, the resource's address."
+    )
+    azure_content_safety_key: SecretStr | None = Field(default=None, description="azure: the resource's key.")
+    azure_warn_above: int = Field(
+        default=int(SEVERITIES.warn), ge=0, le=6, description="azure: a severity (0, 2, 4, 6) above this warns."
+    )
+    azure_block_above: int = Field(
+        default=int(SEVERITIES.block),
+        ge=0,
+        le=6,
+        description="azure: a severity above this blocks; 6 blocks nothing.",
     )
     max_running: int = Field(default=64, gt=0, description="Campaigns that run at once in this process.")
     upload_max_bytes: int = Field(default=20_000_000, gt=0, description="The largest photo taken.")
@@ -100,6 +126,24 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith("file:///"):
             raise ValueError("only file:///absolute/folder is possible in this version")
         return url
+
+    @field_validator("azure_content_safety_endpoint")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("https://", "http://")) and urlsplit(url).hostname):
+            raise ValueError("it must be an address as in https://NAME.cognitiveservices.azure.com")
+        return url
+
+    @model_validator(mode="after")
+    def _screen_is_whole(self) -> Self:
+        if self.screen_warn > self.screen_block:
+            raise ValueError("FANFARE_SCREEN_WARN must not be above FANFARE_SCREEN_BLOCK")
+        if self.azure_warn_above > self.azure_block_above:
+            raise ValueError("FANFARE_AZURE_WARN_ABOVE must not be above FANFARE_AZURE_BLOCK_ABOVE")
+        if self.screen == "azure" and not (self.azure_content_safety_endpoint and self.azure_content_safety_key):
+            needed = "FANFARE_AZURE_CONTENT_SAFETY_ENDPOINT and FANFARE_AZURE_CONTENT_SAFETY_KEY"
+            raise ValueError(f"FANFARE_SCREEN=azure needs {needed}")
+        return self
 
     @field_validator("agent_models", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import httpx2
+from pydantic import SecretStr
 
 from agents import offline
 from agents.chat import OPENAI, ChatModel, Endpoint, open_chat
@@ -16,6 +17,7 @@ from agents.ledger import Ledger, Remembered
 from agents.model import Account, Model
 from agents.patience import Patient, StoodIn
 from agents.purse import Estimate, Paid, Purse, UpperEstimate
+from agents.screens import AzureContentSafety, Bounds, NoScreen, OpenAIScreen, Screen
 from graph.campaign import build_campaign
 from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports
@@ -90,10 +92,47 @@ async def open_fanfare(
 @contextlib.asynccontextmanager
 async def open_model(settings: Settings) -> AsyncGenerator[ChatModel]:
     """The model that `settings` name: a compatible server, or the rehearsal model in this process."""
-    rehearsing = settings.provider == "rehearsal"
-    transport = httpx2.ASGITransport(app=offline.rehearsal()) if rehearsing else None
-    async with open_chat(_endpoint(settings), transport=transport) as model:
+    async with (
+        open_screen(settings) as screen,
+        open_chat(_endpoint(settings), screen=screen, transport=_transport(settings)) as model,
+    ):
         yield model
+
+
+@contextlib.asynccontextmanager
+async def open_screen(settings: Settings) -> AsyncGenerator[Screen]:
+    """The moderation endpoint that `settings` name; that of the rehearsal model stands in this process."""
+    if settings.screen == "none":
+        yield NoScreen()
+        return
+    transport = _transport(settings) if settings.screen == "openai" else None
+    most, timeout = settings.model_connections, settings.model_timeout_seconds
+    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+    async with httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout) as http:
+        yield _azure_screen(settings, http) if settings.screen == "azure" else _openai_screen(settings, http)
+
+
+def _openai_screen(settings: Settings, http: httpx2.AsyncClient) -> Screen:
+    endpoint = _endpoint(settings)
+    return OpenAIScreen(
+        http, base_url=endpoint.base_url, key=endpoint.key, timeout=endpoint.timeout, at_once=endpoint.concurrency,
+        bounds=Bounds(settings.screen_warn, settings.screen_block),
+    )  # fmt: skip
+
+
+def _azure_screen(settings: Settings, http: httpx2.AsyncClient) -> Screen:
+    return AzureContentSafety(
+        http,
+        endpoint=settings.azure_content_safety_endpoint or "",
+        key=settings.azure_content_safety_key or SecretStr(""),
+        timeout=settings.model_timeout_seconds,
+        bounds=Bounds(settings.azure_warn_above, settings.azure_block_above),
+    )
+
+
+def _transport(settings: Settings) -> httpx2.AsyncBaseTransport | None:
+    """The way to the rehearsal model, which needs no network."""
+    return httpx2.ASGITransport(app=offline.rehearsal()) if settings.provider == "rehearsal" else None
 
 
 def _endpoint(settings: Settings) -> Endpoint:
@@ -113,7 +152,6 @@ def _named(settings: Settings) -> Endpoint:
         timeout=settings.model_timeout_seconds,
         concurrency=settings.model_connections,
         max_output_tokens=settings.model_max_output_tokens,
-        moderation=settings.moderation,
     )
 
 
@@ -140,7 +178,8 @@ async def open_models(settings: Settings, redis: AsyncClient, *, where: str) -> 
         first = await stack.enter_async_context(open_model(settings))
         second = None
         if settings.fallback_model:
-            second = await stack.enter_async_context(open_chat(_fallback(settings, settings.fallback_model)))
+            stand_in = _fallback(settings, settings.fallback_model)
+            second = await stack.enter_async_context(open_chat(stand_in, screen=NoScreen()))
         most = settings.model_max_output_tokens or _OUTPUT_TOKENS
         hold = 1.5 * settings.model_patience_seconds + 60  # longer than a call lasts, with its stand-in's
         yield Accounts(
@@ -169,7 +208,7 @@ def patient(model: Model, settings: Settings, *, stand_in: Model | None = None) 
 
 def _fallback(settings: Settings, model: str) -> Endpoint:
     return replace(
-        _named(settings), model=model, agent_models={}, moderation=False,
+        _named(settings), model=model, agent_models={},
         base_url=settings.fallback_base_url or settings.openai_base_url or OPENAI,
         key=settings.fallback_api_key or (None if settings.fallback_base_url else settings.openai_api_key),
     )  # fmt: skip

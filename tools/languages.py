@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
@@ -77,17 +78,18 @@ def numerals(text: str, *, decimal: Literal[".", ","] | None = None) -> Iterator
         readings = _readings(
             written.replace(_ARABIC_POINT, "."), "." if _ARABIC_POINT in written else decimal, power
         )
-        yield Numeral(found.start(), found.end(), tuple(readings))
+        yield Numeral(found.start(), found.end(), readings)
 
 
-def _readings(written: str, decimal: Literal[".", ","] | None, power: int) -> list[frozenset[Decimal]]:
+@lru_cache(maxsize=4096)
+def _readings(written: str, decimal: Literal[".", ","] | None, power: int) -> tuple[frozenset[Decimal], ...]:
     """Read ASCII digits as the language would, else as the other half of the world, else as a list."""
     wholes = [_whole(written, point, power) for point in _POINTS[decimal]]
     ways = [frozenset({value}) for value in wholes if value is not None]
     ways = ways[:1] if decimal else ways
     if not ways or " " in written:
         ways.append(frozenset(Decimal(part) for part in regex.findall(r"\d+", written)))
-    return ways
+    return tuple(ways)
 
 
 def _whole(written: str, point: str, power: int) -> Decimal | None:
@@ -130,13 +132,31 @@ _MARKS = dict.fromkeys("\u00a0\u202f\u2009", " ") | {
 }
 _POWERS: Mapping[str, int] = (
     dict[str, int]()
-    | dict.fromkeys(("k", "thousand", "tausend", "mil", "тыс", "千"), 3)
+    | dict.fromkeys(("k", "thousand", "tausend", "tsd", "mil", "mila", "mille", "duizend", "тыс", "千"), 3)
     | dict.fromkeys(("万", "萬", "만"), 4)
     | dict.fromkeys(("lakh",), 5)
-    | dict.fromkeys(("m", "million", "millions", "mio", "mn", "millionen", "millones", "milioni", "млн"), 6)
+    | dict.fromkeys(
+        (
+            "m",
+            "million",
+            "millions",
+            "mio",
+            "mn",
+            "millionen",
+            "millón",
+            "millones",
+            "milione",
+            "milioni",
+            "milhão",
+            "milhões",
+            "miljoen",
+            "млн",
+        ),
+        6,
+    )
     | dict.fromkeys(("crore",), 7)
     | dict.fromkeys(("億", "亿", "억"), 8)
-    | dict.fromkeys(("bn", "billion", "billions", "milliarden", "milliards", "млрд"), 9)
+    | dict.fromkeys(("bn", "billion", "billions", "milliarden", "milliards", "miliardi", "miljard", "млрд"), 9)
 )
 _WORDS = "|".join(power for power in _POWERS if power.isalpha() and power not in "m万萬만千億亿억")
 # A small m is a metre, so only a capital one is a million.

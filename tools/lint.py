@@ -3,10 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tools.placements import Placement
-from tools.policy import claims, editorial, form, safety
+from tools.policy import claims, disclosure, editorial, finish, form, letters, people, promises, safety
 from tools.policy.rule import HASHTAGS, Draft, Finding, ProductFacts, Rule
 
-RULES: tuple[Rule, ...] = (*form.RULES, *editorial.RULES, *safety.RULES, *claims.RULES)
+RULES: tuple[Rule, ...] = (
+    *form.RULES,
+    *finish.RULES,
+    *editorial.RULES,
+    *letters.RULES,
+    *people.RULES,
+    *promises.RULES,
+    *disclosure.RULES,
+    *safety.RULES,
+    *claims.RULES,
+)
 
 
 def lint(

@@ -45,31 +45,58 @@ def build(
     contents: dict[str, bytes] = {one["path"]: pictures[one["sha256"]] for one in made} | {
         f"copy/{code}.json": _json(copy) for code, copy in copies.items()
     }
+    contents["claims.json"] = _json(_claims(order, content))
     contents["copy.csv"] = _csv(copies)
     contents["contact-sheet.png"] = _sheet(order, copies, made, pictures, cost)
     contents["index.html"] = _page(order, content, copies, made, cost)
-    contents["manifest.json"] = _json(_manifest(order, contents, made, cost, approved))
+    contents["manifest.json"] = _json(_manifest(order, content, contents, made, cost, approved))
     return Package(_zip(contents), len(contents))
 
 
 def _copies(order: JSON, content: JSON) -> dict[str, JSON]:
-    kept = ("headlines", "call_to_action", "alt_text", "placements")
+    kept = ("headlines", "call_to_action", "alt_text", "placements", "variants")
     spoken = {order["source_language"]: content["copy"], **content["translations"]}
-    return {code: {key: copy[key] for key in kept} for code, copy in spoken.items()}
+    return {code: {key: copy[key] for key in kept if key in copy} for code, copy in spoken.items()}
+
+
+def _variants(copy: JSON) -> dict[str, JSON]:
+    """The copy by variant, the first called `a`."""
+    return {"a": copy, **copy.get("variants", {})}
+
+
+def _claims(order: JSON, content: JSON) -> dict[str, list[JSON]]:
+    """The claims ledger by language, each claim with what backs it and, for evidence, where that comes from."""
+    by_language = {order["source_language"]: content["claims"]}
+    by_language |= {code: translated["claims"] for code, translated in content["translations"].items()}
+    return {code: [_sourced(claim, order) for claim in claims] for code, claims in by_language.items()}
+
+
+def _sourced(claim: JSON, order: JSON) -> JSON:
+    ground: JSON = claim["ground"] or {}
+    where, _, number = str(ground.get("where", "")).partition("/")
+    if where != "evidence":
+        return claim
+    return {**claim, "ground": {**ground, "source": order["product"]["evidence"][int(number)]["source"]}}
 
 
 def _described(creative: JSON) -> JSON:
-    asset = creative["asset"]
+    asset, variant = creative["asset"], creative["variant"]
     name = f"{creative['size']}.{_SUFFIXES[asset['media_type']]}"
+    folder = creative["language"] if variant == "a" else f"{creative['language']}-{variant}"
     return {
-        "path": f"creatives/{creative['language']}/{creative['placement']}/{name}",
-        **{key: creative[key] for key in ("placement", "size", "language", "alt_text", "checks")},
+        "path": f"creatives/{folder}/{creative['placement']}/{name}",
+        **{key: creative[key] for key in ("placement", "size", "language", "variant", "alt_text", "checks")},
         **asset,
     }
 
 
 def _manifest(
-    order: JSON, contents: Mapping[str, bytes], made: list[JSON], cost: JSON, approved: Mapping[str, str]
+    order: JSON,
+    content: JSON,
+    contents: Mapping[str, bytes],
+    made: list[JSON],
+    cost: JSON,
+    approved: Mapping[str, str],
 ) -> JSON:
     described = {one["path"]: one for one in made}
     listed = [
@@ -80,6 +107,7 @@ def _manifest(
         "made_by": f"Fanfare {version('fanfare')}",
         "rehearsal": cost["rehearsal"],
         "campaign": {key: order[key] for key in ("id", "product", "tone", "languages", "placements")},
+        "missing": [{"language": code, **failure} for code, failure in content["failures"].items()],
         "approved": dict(approved),
         "cost": cost,
         "files": listed,
@@ -89,12 +117,14 @@ def _manifest(
 def _csv(copies: Mapping[str, JSON]) -> bytes:
     written = io.StringIO()
     table = csv.writer(written)
-    table.writerow(["language", "placement", "slot", "number", "text", "length", "limit", "counted as"])
+    head = ["language", "variant", "placement", "slot", "number", "text", "length", "limit", "counted as"]
+    table.writerow(head)
     for code, copy in copies.items():
-        for placement, slot, number, text in _lines(copy):
-            known = PLACEMENTS[placement].slot(slot) if placement in PLACEMENTS else None
-            counted = (measure(text, known.rule), known.hard or "", known.rule) if known else ("", "", "")
-            table.writerow([code, placement, slot, number, _harmless(text), *counted])
+        for variant, said in _variants(copy).items():
+            for placement, slot, number, text in _lines(said):
+                known = PLACEMENTS[placement].slot(slot) if placement in PLACEMENTS else None
+                counted = (measure(text, known.rule), known.hard or "", known.rule) if known else ("", "", "")
+                table.writerow([code, variant, placement, slot, number, _harmless(text), *counted])
     return written.getvalue().encode("utf-8-sig")
 
 
@@ -126,10 +156,15 @@ def _sheet(
         ("Cost", f"${cost['usd']} for {cost['calls']} model calls"),
     ]
     header = SheetHeader(order["product"]["name"], " · ".join(order["product"]["features"]), facts)
-    return contact_sheet(header, [_section(code, copy, made, pictures) for code, copy in copies.items()])
+    sections = [
+        _section(code, variant, copy, made, pictures)
+        for code, copies_of in copies.items()
+        for variant, copy in _variants(copies_of).items()
+    ]
+    return contact_sheet(header, sections)
 
 
-def _section(code: str, copy: JSON, made: list[JSON], pictures: Mapping[str, bytes]) -> SheetSection:
+def _section(code: str, variant: str, copy: JSON, made: list[JSON], pictures: Mapping[str, bytes]) -> SheetSection:
     spoken = language(code)
     cards = [
         SheetCard(
@@ -138,13 +173,14 @@ def _section(code: str, copy: JSON, made: list[JSON], pictures: Mapping[str, byt
             pictures=[
                 (f"{one['width']} × {one['height']}", pictures[one["sha256"]])
                 for one in made
-                if one["placement"] == placement and one["language"] == code
+                if (one["placement"], one["language"], one["variant"]) == (placement, code, variant)
             ],
         )
         for placement, slots in copy["placements"].items()
     ]
     headlines = [*copy["headlines"], copy["call_to_action"]]
-    return SheetSection(spoken.english, spoken.direction, headlines, cards, code)
+    title = spoken.english if variant == "a" else f"{spoken.english}, variant {variant.upper()}"
+    return SheetSection(title, spoken.direction, headlines, cards, code)
 
 
 def _labelled(slots: Mapping[str, list[str]]) -> list[tuple[str, str]]:
@@ -156,7 +192,11 @@ def _labelled(slots: Mapping[str, list[str]]) -> list[tuple[str, str]]:
 
 
 def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSON], cost: JSON) -> bytes:
-    languages = [(code, language(code).english, language(code).direction, copy) for code, copy in copies.items()]
+    claims = _claims(order, content)
+    languages = [
+        (code, language(code).english, language(code).direction, _variants(copy), claims[code])
+        for code, copy in copies.items()
+    ]
     return (
         _template()
         .render(

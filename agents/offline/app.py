@@ -19,7 +19,7 @@ from agents.offline.asks import Ask, BadRequest, key_of, read_ask, read_json
 from agents.offline.calls import Call, Calls
 from agents.offline.cast import AGENTS, answer, wanted
 from agents.offline.faults import TRANSPORT, UNSENT, Dice, check_features, spoil
-from agents.offline.moderations import moderate
+from agents.offline.moderations import Moderation, analyse_picture, analyse_text, judged, moderate
 
 _MOST_KNOWN = 512
 _BETWEEN_DROPS = 0.25
@@ -47,6 +47,8 @@ def rehearsal(
             Route("/v1/chat/completions", served.chat, methods=["POST"]),
             Route("/v1/moderations", served.moderations, methods=["POST"]),
             Route("/v1/models", served.models),
+            Route("/contentsafety/text:analyze", served.analyse_text, methods=["POST"]),
+            Route("/contentsafety/image:analyze", served.analyse_picture, methods=["POST"]),
             Route("/rehearsal/calls", served.list_calls),
             Route("/rehearsal/reset", served.reset, methods=["POST"]),
         ],
@@ -84,12 +86,24 @@ class _Rehearsal:
 
     async def moderations(self, request: Request) -> Response:
         """Answer a moderation request, or fail on the way as the dice say."""
+        return await self._judged(request, moderate)
+
+    async def analyse_text(self, request: Request) -> Response:
+        """The same as Azure AI Content Safety answers it, for a text."""
+        return _unlike_azure(request) or await self._judged(request, analyse_text)
+
+    async def analyse_picture(self, request: Request) -> Response:
+        """The same for a picture."""
+        return _unlike_azure(request) or await self._judged(request, analyse_picture)
+
+    async def _judged(self, request: Request, judge: Moderation) -> Response:
         try:
             value = read_json(await request.body())
-            result = moderate(value)
+            result = await judged(judge, value)
+            key = key_of(value.get("input", value))
         except (ValueError, RecursionError) as error:
             return self._refused(self.calls.arrive(agent="moderation", schema=None, key=""), error)
-        call = self.calls.arrive(agent="moderation", schema=None, key=key_of(value.get("input")))
+        call = self.calls.arrive(agent="moderation", schema=None, key=key)
         fault = await self._fate(call)
         if fault in TRANSPORT:
             return self._failed(call, fault)
@@ -234,6 +248,15 @@ async def _each(events: Iterator[str]) -> AsyncIterator[str]:
     """`events` on the loop: a thread each would cost more than they do."""
     for event in events:
         yield event
+
+
+def _unlike_azure(request: Request) -> Response | None:
+    """What Azure AI Content Safety refuses before it looks: a call without a version or a key."""
+    if "api-version" not in request.query_params:
+        return wire.problem(404, "Resource not found", code="404")
+    if not request.headers.get("ocp-apim-subscription-key"):
+        return wire.problem(401, "Access denied due to missing subscription key.", code="401")
+    return None
 
 
 async def _no_such_route(_: Request, error: Exception) -> Response:

@@ -1,7 +1,10 @@
 """The cast: which agent's object each schema name stands for, and who answers it."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +22,7 @@ from agents.prompts import fenced_data
 from agents.ways import asked_in_words
 
 T = TypeVar("T", bound=BaseModel)
+OrderT = TypeVar("OrderT", bound=BaseModel)
 
 AGENTS: Mapping[str, str] = {
     "Brief": "briefing",
@@ -102,7 +106,7 @@ async def _brief(data: Mapping[str, object], _: str | None) -> BaseModel:
 
 
 async def _draft(data: Mapping[str, object], _: str | None) -> BaseModel:
-    return write_draft(_order(CopyOrder, data))
+    return await _at_the_desk(write_draft, _order(CopyOrder, data))
 
 
 async def _judgement(data: Mapping[str, object], _: str | None) -> BaseModel:
@@ -110,11 +114,21 @@ async def _judgement(data: Mapping[str, object], _: str | None) -> BaseModel:
 
 
 async def _translation(data: Mapping[str, object], _: str | None) -> BaseModel:
-    return translate(_order(TranslationOrder, data))
+    return await _at_the_desk(translate, _order(TranslationOrder, data))
 
 
 async def _study(data: Mapping[str, object], picture: str | None) -> BaseModel:
     return await look(_order(StudyOrder, data), picture)
+
+
+async def _at_the_desk(work: Callable[[OrderT], BaseModel], order: OrderT) -> BaseModel:
+    """`work(order)` in the one thread that writes: many texts take seconds, and others are to be answered."""
+    return await asyncio.get_running_loop().run_in_executor(_desk(), work, order)
+
+
+@cache
+def _desk() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="rehearsal")
 
 
 Actor = Callable[[Mapping[str, object], str | None], Awaitable[BaseModel]]

@@ -51,6 +51,7 @@ class CopyOrder(Order):
     tone: str
     language: str
     brief: Mapping[str, Any] = Field(default_factory=dict)
+    angle: str | None = None
     placements: list[PlacementOrder] = Field(min_length=1)
     previous: Mapping[str, Mapping[str, list[str]]] | None = None
     feedback: list[Mapping[str, Any]] = Field(default_factory=list[Mapping[str, Any]])
@@ -77,6 +78,8 @@ class TranslationOrder(Order):
     tone: str
     source_language: LanguageOrder
     target_language: LanguageOrder
+    keep: list[str] = Field(default_factory=list)
+    glossary: Mapping[str, str] = Field(default_factory=dict)
     placements: list[SourceOrder] = Field(min_length=1)
     feedback: list[Mapping[str, Any]] = Field(default_factory=list[Mapping[str, Any]])
     comment: str | None = None

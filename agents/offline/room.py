@@ -1,5 +1,6 @@
 """The room of a slot: what fits its limits and passes the rules that copy is held to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from agents.offline.words import short_name
 from tools.counting import measure
 from tools.lint import lint
 from tools.placements import PLACEMENTS, Placement
+from tools.policy.finish import near_duplicate
 from tools.policy.rule import ProductFacts
 
 
@@ -39,6 +41,14 @@ class Room:
         texts = {self.slot.slot: [text]}
         found = lint(self._placement, texts, language=self.language, product=self.facts)
         return all(finding.severity == "info" or finding.index is None for finding in found)
+
+    def adds(self, text: str, beside: Sequence[str]) -> bool:
+        """Whether `text` says something else than those that stand `beside` it in the slot."""
+        if self._placement is None or not beside:
+            return True
+        texts = {self.slot.slot: [*beside, text]}
+        found = lint(self._placement, texts, language=self.language, product=self.facts, rules=[near_duplicate])
+        return all(finding.index != len(beside) for finding in found)
 
     def squeezed(self, text: str) -> str:
         """As much of `text` as fits, whole words if there are any."""

@@ -34,11 +34,11 @@ async def look(order: StudyOrder, url: str | None) -> Study:
 
 def _study(order: StudyOrder, url: str | None) -> Study:
     language, words = spoken(order.language), Words.of(order.product)
-    seen = _Look(decode(_bytes(url)))
+    seen = _Look(decode(_bytes(url), any_shape=True))
     sentence = _alt_text(seen, words, language)
     box = seen.focus.box
     return Study(
-        subject=sentence.rstrip(".。"),
+        subject=sentence.rstrip(".。।"),
         alt_text=sentence,
         box=Box(left=_share(box.left), top=_share(box.top), right=_share(box.right), bottom=_share(box.bottom))
         if seen.focus.method != "attention"

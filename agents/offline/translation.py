@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 
 from agents.offline.orders import SlotOrder, SourceOrder, TranslationOrder, quoted
 from agents.offline.phrases import digest, phrases, spoken
 from agents.offline.reading import Line, Raw, read_text, say
 from agents.offline.room import Room
-from agents.offline.slots import choices, squeezed
+from agents.offline.slots import choices
 from agents.offline.voice import Voice, Wish, tones_of
 from agents.offline.words import Words
-from agents.translator import TranslatedPlacement, TranslatedSlot, Translation
+from agents.translator import TranslatedPlacement, TranslatedSlot, Translation, slips
 from tools.counting import measure
 
 _KEPT_FORMS = ("name", "address")
+_MOST_TRIED = 60
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class _Translator:
         room = self._room(given, slot)
         made: list[Rendering] = []
         for text in slot.texts:
-            made.append(self._rendering(text, room, taken={one.text for one in made}))
+            made.append(self._rendering(text, room, beside=[one.text for one in made]))
         for at, text in enumerate(slot.texts):
             if self.order.comment is not None or self._is_blamed(given.placement, slot.slot, at):
                 made[at] = self._another(text, room, made, at)
@@ -67,21 +68,37 @@ class _Translator:
         spoken, facts = self.order.target_language.code, self.order.product.facts()
         return Room(given.placement, slot, spoken, facts, measure(tags, slot.rule))
 
-    def _rendering(self, text: str, room: Room, *, taken: set[str]) -> Rendering:
+    def _rendering(self, text: str, room: Room, *, beside: list[str]) -> Rendering:
         """What `text` says, as faithfully as the room allows."""
         if room.form in _KEPT_FORMS:
             return Rendering(text, text)
         lines = read_text(text, self._words, self._source)
         unruly = room.form == "alt" or _is_written(lines)
         faithful = (one for one in self._faithful(lines, room) if unruly or room.is_clean(one.text))
-        found = (one for one in chain(faithful, self._anew(text, room, taken)) if one.text not in taken)
-        return next(found, None) or self._last(room)
+        said = (one for one in chain(faithful, self._anew(text, room, set(beside))) if one.text not in beside)
+        tried = islice(said, _MOST_TRIED)
+        held = (one for one in tried if unruly or self._holds(text, one.text))
+        return next((one for one in held if room.adds(one.text, beside)), None) or Rendering(text, text)
+
+    def _holds(self, origin: str, text: str) -> bool:
+        """Whether nothing that must stay as it is was lost or added."""
+        order = self.order
+        found = slips(
+            origin,
+            text,
+            order.product,
+            source=order.source_language.code,
+            target=order.target_language.code,
+            keep=order.keep,
+            glossary=order.glossary,
+        )
+        return not any(slip.severity == "block" for slip in found)
 
     def _another(self, text: str, room: Room, made: Sequence[Rendering], at: int) -> Rendering:
         """Another way than `made[at]` to say it; a person's own words, names and pictures have none."""
         kept = room.form in (*_KEPT_FORMS, "alt") or _is_written(read_text(text, self._words, self._source))
         anew = iter(()) if kept else self._anew(text, room, {one.text for one in made})
-        return next(anew, made[at])
+        return next((one for one in islice(anew, _MOST_TRIED) if self._holds(text, one.text)), made[at])
 
     def _faithful(self, lines: Sequence[Line], room: Room) -> Iterator[Rendering]:
         """All that was said, then said shorter, then with ever more of its end left out."""
@@ -96,10 +113,6 @@ class _Translator:
         shorter = Wish.read(self.order.comment or "").shorter
         for made in choices(voice, room, taken=taken, shorter=shorter):
             yield Rendering(made, say(read_text(made, self._words, self._target), self._source))
-
-    def _last(self, room: Room) -> Rendering:
-        text = next(squeezed(self._voice(""), room))
-        return Rendering(text, text)
 
     def _voice(self, text: str) -> Voice:
         seed = f"{self._words.name}|{text}|{self.order.comment}|{len(self.order.feedback)}"

@@ -11,11 +11,13 @@ from agents.offline.phrases import SLOT, phrases
 from agents.product import Product
 from tools.counting import fitting, measure
 
-STOP = {"ja": "。"}
-_ENDINGS = tuple(".!?…。！？؟:：")
-_NO_SECOND_STOP = tuple(".!?…。！？؟")
-_STARTS = re.compile(r"(?:^|[.!?…]\s)[¿¡“„«\s]*$")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
+STOP = {"ja": "。", "hi": "।"}
+_STOPS = (".", *STOP.values())
+_ENDINGS = tuple(".!?…。！？؟।:：")
+_GREEK_ENDINGS = (*_ENDINGS, ";")
+_NO_SECOND_STOP = tuple(".!?…。！？؟।")
+_STARTS = re.compile(r"(?:^|[.!?…।]\s)[¿¡“”„«\s]*$")
+_SENTENCE = re.compile(r"(?<=[.!?।])\s+|(?<=[。！？])")
 _IN_WORDS = ("L", "Nd", "Mn", "Mc")
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 _LONGEST_TAG = 24
@@ -35,7 +37,7 @@ class Words:
     @classmethod
     def of(cls, product: Product) -> "Words":
         """The words of `product`, white space tidied and features without a final stop."""
-        features = tuple(_tidy(feature).rstrip(".;,。、") or _tidy(feature) for feature in product.features)
+        features = tuple(_tidy(feature).rstrip(".;,。、।") or _tidy(feature) for feature in product.features)
         host = (product.url.host or "").removeprefix("www.") if product.url else ""
         return cls(_tidy(product.name), features, _first_sentence(product.description or ""), host or None)
 
@@ -59,7 +61,7 @@ def fill(template: str, values: Mapping[str, str]) -> str | None:
     """
     text = ""
     for literal, slot in _parts(template):
-        text += literal[1:] if text.endswith(_NO_SECOND_STOP) and literal.startswith((".", "。")) else literal
+        text += literal[1:] if text.endswith(_NO_SECOND_STOP) and literal.startswith(_STOPS) else literal
         if slot is None:
             break
         if slot not in values:
@@ -71,7 +73,8 @@ def fill(template: str, values: Mapping[str, str]) -> str | None:
 
 def sentence(text: str, language: str) -> str:
     """`text` with a full stop, unless it ends in one of its own."""
-    return text if text.endswith(_ENDINGS) else text + STOP.get(language, ".")
+    endings = _GREEK_ENDINGS if language == "el" else _ENDINGS
+    return text if text.endswith(endings) else text + STOP.get(language, ".")
 
 
 def short_name(name: str, limit: int, rule: str) -> str:

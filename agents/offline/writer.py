@@ -77,9 +77,12 @@ class _Writer:
         kept = self._kept(slot, room)
         known = {*taken, *self._earlier(slot.slot)}
         fresh = choices(voice, room, taken=known, shorter=self._wish.shorter)
-        texts = [text or next(fresh, None) for text in kept]
         spare = squeezed(voice, room)
-        return [text or next(spare) for text in texts]
+        texts = [text for text in kept if text]
+        for at, text in enumerate(kept):
+            if text is None:
+                texts.insert(at, next((one for one in fresh if room.adds(one, texts)), None) or next(spare))
+        return texts
 
     def _kept(self, slot: SlotOrder, room: Room) -> list[str | None]:
         """By position, the earlier text, or None where a new one is wanted."""
@@ -106,6 +109,7 @@ class _Writer:
         if self.order.comment is not None or self.order.feedback:
             asked = [self.order.comment, [dict(piece) for piece in self.order.feedback]]
             said.append(json.dumps(asked, sort_keys=True, default=str))
+        said += [self.order.angle] if self.order.angle else []
         first = self._named_feature
         start = digest(*said) if first is None else first
         audience = audience_of(str(self.order.brief.get("audience", "")), self._language)
@@ -113,8 +117,8 @@ class _Writer:
 
     @cached_property
     def _named_feature(self) -> int | None:
-        """The feature that the reviewer's comment speaks of."""
-        asked = set(_WORD.findall((self.order.comment or "").casefold()))
+        """The feature that the reviewer's comment speaks of, or the message that this variant leads with."""
+        asked = set(_WORD.findall((self.order.comment or self.order.angle or "").casefold()))
         named = (
             at
             for at, feature in enumerate(self._words.features)

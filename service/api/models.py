@@ -13,12 +13,14 @@ from pydantic import (
     model_validator,
 )
 
-from agents.product import Product
+from agents.product import Line, Product
 from graph.approval import DecisionType
 from graph.state import Approval, Gate
 from service.records import Campaign, Status
+from tools.counting import CountingRule
 from tools.languages import UnknownLanguage, language
 from tools.placements import DEFAULT_PLACEMENTS, UnknownPlacement, placement
+from tools.policy.rule import Severity
 
 
 def _encodable(text: str) -> str:
@@ -28,6 +30,7 @@ def _encodable(text: str) -> str:
 
 
 Encodable = Annotated[str, AfterValidator(_encodable)]
+MOST_TERMS = 200
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
 
@@ -66,6 +69,19 @@ class CampaignRequest(BaseModel):
         description="Ids of the placement table.",
     )
     approval: Approval = "required"
+    variants: int = Field(default=1, ge=1, le=2, description="2 writes everything twice, for an A/B test.")
+    keep: list[Line] = Field(
+        default_factory=list[Line],
+        max_length=50,
+        description="Terms that stay as they are in every language, beside the product's name.",
+        examples=[["QuietLoop"]],
+    )
+    glossary: dict[str, dict[Line, Line]] = Field(
+        default_factory=dict[str, dict[Line, Line]],
+        max_length=30,
+        description="By language, how a term must be translated.",
+        examples=[{"de": {"noise cancelling": "Geräuschunterdrückung"}}],
+    )
     budget_usd: Budget | None = Field(default=None, description="What its model calls may cost, in US dollars.")
     brand: None = Field(default=None, description="Reserved for brand kits.")
     webhook_url: None = Field(default=None, description="Reserved for webhooks.")
@@ -88,12 +104,15 @@ class CampaignRequest(BaseModel):
     @field_validator("placements")
     @classmethod
     def _known_placements(cls, names: list[str]) -> list[str]:
-        for name in names:
-            try:
-                placement(name)
-            except UnknownPlacement as error:
-                raise ValueError(str(error)) from None
-        return _distinct(names, "placement")
+        return _distinct([_placement(name) for name in names], "placement")
+
+    @field_validator("glossary")
+    @classmethod
+    def _known_glossary(cls, glossary: dict[str, dict[Line, Line]]) -> dict[str, dict[Line, Line]]:
+        for code, terms in glossary.items():
+            if len(terms) > MOST_TERMS:
+                raise ValueError(f"the glossary for {code} has {len(terms)} terms; it may have {MOST_TERMS}")
+        return {_language(code): terms for code, terms in glossary.items()}
 
     @model_validator(mode="after")
     def _translates_to_others(self) -> "CampaignRequest":
@@ -109,11 +128,24 @@ def _language(code: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _placement(name: str) -> str:
+    try:
+        return placement(name).id
+    except UnknownPlacement as error:
+        raise ValueError(str(error)) from None
+
+
 def _distinct(names: list[str], what: str) -> list[str]:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"the {what} {name} is named twice")
     return names
+
+
+FieldName = Annotated[str, Field(max_length=64), AfterValidator(_encodable)]
+LintText = Annotated[str, Field(max_length=10_000), AfterValidator(_encodable)]
+LintTag = Annotated[str, Field(max_length=200), AfterValidator(_encodable)]
+MOST_CHARACTERS = 20_000
 
 
 class Cost(BaseModel):
@@ -227,8 +259,82 @@ class ContentBody(BaseModel):
     study: dict[str, Any] | None
     copy_: dict[str, Any] | None = Field(alias="copy")
     verdict: dict[str, Any] | None
+    claims: list[dict[str, Any]]
     translations: dict[str, dict[str, Any]]
+    failures: dict[str, dict[str, Any]]
     creatives: list[dict[str, Any]]
+
+
+class LintRequest(BaseModel):
+    """The texts of one placement, for the rules alone."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "placement": "x_post",
+                    "language": "en",
+                    "texts": {"body": ["The best sound ever!! 40 h on one charge."]},
+                    "hashtags": ["#Aurora"],
+                    "product": {"name": "Aurora", "features": ["40 h battery", "Noise cancelling", "Folds flat"]},
+                }
+            ]
+        },
+    )
+
+    placement: Annotated[str, AfterValidator(_placement)] = Field(
+        max_length=64, description="An id of the placement table."
+    )
+    language: Annotated[str, AfterValidator(_language)] = Field(
+        default="en", max_length=64, description="BCP 47; the language that the texts are in."
+    )
+    texts: dict[FieldName, Annotated[list[LintText], Field(max_length=50)]] = Field(
+        max_length=40, description="By slot, up to 50 each of up to 10,000 characters; 20,000 in all."
+    )
+    hashtags: list[LintTag] = Field(default_factory=list, max_length=100)
+    product: Product | None = Field(
+        default=None, description="What claims may rest on; without it none is checked."
+    )
+
+    @model_validator(mode="after")
+    def _is_bearable(self) -> "LintRequest":
+        length = sum(len(text) for texts in self.texts.values() for text in texts)
+        if length > MOST_CHARACTERS:
+            raise ValueError(f"texts hold {length:,} characters in all; {MOST_CHARACTERS:,} are taken at once")
+        return self
+
+
+class FindingBody(BaseModel):
+    """One remark of a rule; span is [start, end) in code points, and suggestion replaces the quote."""
+
+    rule: str
+    severity: Severity
+    placement: str
+    field: str
+    index: int | None
+    span: tuple[int, int] | None
+    quote: str
+    message: str
+    suggestion: str | None
+    source: str
+
+
+class MeasureBody(BaseModel):
+    """How long a text is by its slot's rule: soft is what is shown, hard what is taken, null for no limit."""
+
+    length: int
+    rule: CountingRule
+    soft: int | None
+    hard: int | None
+
+
+class LintBody(BaseModel):
+    """What the rules find, and how long every text of a known slot is."""
+
+    findings: list[FindingBody]
+    measures: dict[str, list[MeasureBody]]
+    decision: Literal["pass", "block"] = Field(description="`block` when a finding has that severity.")
 
 
 class AssetBody(BaseModel):

@@ -22,12 +22,15 @@ from service.api.models import (
     CampaignRequest,
     ContentBody,
     DecisionRequest,
+    LintBody,
+    LintRequest,
     ProblemBody,
     Readiness,
     RetryRequest,
 )  # fmt: skip
 from service.events import Event
 from service.health import readiness
+from service.lint import checked
 from service.problems import Problem, invalid, not_found
 from service.records import Campaign, Status
 from service.wiring import Fanfare
@@ -224,6 +227,12 @@ async def get_asset(sha256: str, fanfare: App) -> Response:
         "Cache-Control": "private, max-age=31536000, immutable",
     }
     return Response(data, media_type=ref.media_type, headers=headers)
+
+
+@router.post("/lint", responses=problems(422), tags=["lint"])
+def lint(asked: LintRequest) -> LintBody:  # not async: long texts take a worker thread and hold up nobody
+    """Check texts by the rules alone: without a campaign, and without a model."""
+    return checked(asked)
 
 
 @router.get("/placements", tags=["tables"])

@@ -175,22 +175,27 @@ def _typed(form: FormData) -> dict[str, Any]:
 
 
 def _request(form: FormData) -> CampaignRequest:
-    features = [line.strip() for line in str(form.get("features", "")).splitlines() if line.strip()]
     asked: dict[str, Any] = {
         "product": {
             "name": form.get("name", ""),
-            "features": features,
+            "features": _lines_of(form, "features"),
             "description": form.get("description") or None,
         },
         "tone": form.get("tone", ""),
         "audience": form.get("audience") or None,
         "languages": form.getlist("languages"),
         "placements": form.getlist("placements"),
+        "keep": _lines_of(form, "keep"),
+        "variants": form.get("variants") or 1,
     }
     try:
         return CampaignRequest.model_validate(asked)
     except ValidationError as error:
         raise campaigns.refusal(error) from None
+
+
+def _lines_of(form: FormData, name: str) -> list[str]:
+    return [line.strip() for line in str(form.get(name, "")).splitlines() if line.strip()]
 
 
 def _page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:

@@ -41,6 +41,7 @@ from agents.offline import rehearsal
 from agents.offline.cast import AGENTS
 from agents.product import Product
 from agents.prompts import Rendered
+from agents.screens import NoScreen
 from agents.ways import WAYS, Ladder, Way, found, unknown
 from service.server import serving
 from service.settings import Settings
@@ -490,12 +491,18 @@ async def test_an_identity_tells_what_differs_and_no_secret() -> None:
     async with asking(always(GOOD), **settings, agent_models={"moderator": "small"}) as model:
         assert model.identity("translator") == "https://host:8443/v1 rehearsal None"
         assert model.identity("moderator") == "https://host:8443/v1 small None"
-        assert model.identity("screen") == "https://host:8443/v1 omni-moderation-latest"
+        assert model.identity("screen") == "https://host:8443/v1 omni-moderation-latest 0.5 0.8"
     assert "sk-1" not in repr(Endpoint(model="m", **settings))
-    async with asking(always(GOOD), max_output_tokens=7, moderation=False) as model:
+    async with asking(always(GOOD), max_output_tokens=7) as model:
         assert model.identity("translator").endswith("rehearsal 7")
-        assert model.identity("screen").endswith("none")
+
+
+async def test_what_screens_may_stand_elsewhere() -> None:
+    transport = httpx2.ASGITransport(app=always(GOOD))
+    async with open_chat(Endpoint(model="m"), screen=NoScreen(), transport=transport) as model:
+        assert model.identity("screen") == "none"
         assert await model.screen(["I will kill you"]) == []
+        assert await model.screen_picture(b"\x89PNG", "image/png") == []
 
 
 # What is read
@@ -689,19 +696,6 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
         with pytest.raises(ModelUnavailable, match="OPENAI_BASE_URL"):
             await line(model)
         with pytest.raises(ModelUnavailable, match="OPENAI_BASE_URL"):
-            await model.screen(["Hi"])
-
-
-@pytest.mark.parametrize("fault", ["429", "500", "reset", "hang", "drip", "quota", "html"])
-async def test_the_moderation_endpoint_fails_in_the_same_words(fault: str) -> None:
-    async with calling(rehearsal(faults={fault: 1.0}), timeout=0.6) as model:
-        with pytest.raises(FAULTS[fault][0], match=FAULTS[fault][1]):
-            await model.screen(["Hi"])
-
-
-async def test_a_server_without_moderation_is_told_by_its_setting() -> None:
-    async with asking(always({"error": {"message": "Not Found"}}, 404)) as model:
-        with pytest.raises(ModelRejected, match="FANFARE_MODERATION=false"):
             await model.screen(["Hi"])
 
 

@@ -51,7 +51,14 @@ class Scripted:
         self.calls += 1
         if self.error:
             raise self.error
-        return [Flag(index, "violence", 0.9) for index, text in enumerate(texts) if "hit" in text]
+        return [Flag(index, "violence", 0.9, "block") for index, text in enumerate(texts) if "hit" in text]
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        del media_type
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return [Flag(0, "violence", 0.6, "warn")] if b"hit" in data else []
 
 
 class Book:
@@ -225,13 +232,37 @@ async def test_an_error_is_not_remembered(model: Scripted, book: Book) -> None:
 
 async def test_a_screening_is_remembered(model: Scripted, book: Book) -> None:
     flags = await remembered(model, book).screen(["a hit", "a miss"])
-    assert flags == [Flag(0, "violence", 0.9)]
+    assert flags == [Flag(0, "violence", 0.9, "block")]
     assert await remembered(model, book, Account("acme", "summer")).screen(["a hit", "a miss"]) == flags
     assert model.calls == 1
     assert await remembered(model, book).screen(["a miss"]) == []
-    assert await remembered(model, book).screen(["a miss", "a hit"]) == [Flag(1, "violence", 0.9)]
+    assert await remembered(model, book).screen(["a miss", "a hit"]) == [Flag(1, "violence", 0.9, "block")]
     assert await remembered(model, book, identity="another endpoint").screen(["a miss"]) == []
     assert model.calls == 4
+
+
+async def test_a_screened_picture_is_remembered_by_its_bytes(model: Scripted, book: Book) -> None:
+    seen = [Flag(0, "violence", 0.6, "warn")]
+    assert await remembered(model, book).screen_picture(b"a hit", "image/png") == seen
+    assert await remembered(model, book, Account("acme", "summer")).screen_picture(b"a hit", "image/png") == seen
+    assert model.calls == 1
+    assert await remembered(model, book).screen_picture(b"a miss", "image/png") == []
+    assert await remembered(model, book).screen_picture(b"a hit", "image/jpeg") == seen
+    assert await remembered(model, book, identity="other bounds").screen_picture(b"a hit", "image/png") == seen
+    assert await remembered(model, book, Account("rival", "spring")).screen_picture(b"a hit", "image/png") == seen
+    assert model.calls == 5
+    model.error = ModelUnavailable("away")
+    with pytest.raises(ModelUnavailable):
+        await remembered(model, book).screen_picture(b"another hit", "image/png")
+    assert len(book.entries) == 5
+
+
+async def test_a_flag_from_before_it_had_a_severity_is_asked_for_again(model: Scripted, book: Book) -> None:
+    await remembered(model, book).screen(["a hit"])
+    book.entries = {key: entry.replace(b',\\"severity\\":\\"block\\"', b"") for key, entry in book.entries.items()}
+    assert b"severity" not in b"".join(book.entries.values())
+    assert await remembered(model, book).screen(["a hit"]) == [Flag(0, "violence", 0.9, "block")]
+    assert model.calls == 2
 
 
 async def test_nothing_to_screen_asks_nobody(model: Scripted, book: Book) -> None:

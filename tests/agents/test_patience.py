@@ -55,7 +55,11 @@ class Scripted:
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
         self.asked.append(PROMPT)
-        return [Flag(0, await self._next(), len(texts))]
+        return [Flag(0, await self._next(), len(texts), "block")]
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        self.asked.append(PROMPT)
+        return [Flag(0, await self._next(), len(data), "warn")] if media_type else []
 
     async def _next(self) -> str:
         line = self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -249,4 +253,25 @@ async def test_a_stand_in_also_helps_when_credit_is_spent_but_not_against_a_refu
 
 
 async def test_screening_is_as_patient() -> None:
-    assert await patient(Scripted(AWAY, "violence")).screen(["a"]) == [Flag(0, "violence", 1)]
+    assert await patient(Scripted(AWAY, "violence")).screen(["a"]) == [Flag(0, "violence", 1, "block")]
+    seen = await patient(Scripted(AWAY, "violence")).screen_picture(b"ab", "image/png")
+    assert seen == [Flag(0, "violence", 2, "warn")]
+
+
+async def test_a_moderation_endpoint_that_is_away_does_not_stop_the_model() -> None:
+    away = patient(Scripted(AWAY), seconds=0.3, attempts=2, screening=Breaker(threshold=1, first_rest=60))
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable):
+            await away.screen(["a"])
+    with pytest.raises(ModelUnavailable, match="away"):
+        await ask(away)
+
+
+async def test_a_stand_in_is_never_asked_to_screen() -> None:
+    second = Scripted("from the second")
+    both = StoodIn(Scripted("from the first"), second)
+    flags = [*await both.screen(["a"]), *await both.screen_picture(b"a", "image/png")]
+    assert {flag.category for flag in flags} == {"from the first"}
+    with pytest.raises(ModelUnavailable):
+        await StoodIn(Scripted(AWAY), second).screen_picture(b"a", "image/png")
+    assert second.asked == []

@@ -77,7 +77,10 @@ class Scripted:
         return Answer(output.model_validate({"text": "Light."}), self.usage, prompt.fingerprint)
 
     async def screen(self, texts: Sequence[str]) -> list[Flag]:
-        return [Flag(0, text, 1) for text in texts]
+        return [Flag(0, text, 1, "block") for text in texts]
+
+    async def screen_picture(self, data: bytes, media_type: str) -> list[Flag]:
+        return [Flag(0, media_type, len(data), "warn")]
 
 
 def dollars(usd: str) -> Usage:
@@ -220,7 +223,9 @@ async def test_books_expire(purse: RedisPurse, redis: Plain) -> None:
 
 async def test_screening_is_free(purse: RedisPurse, redis: Plain) -> None:
     spent_up = replace(ACCOUNT, budget_usd=Decimal(0))
-    assert await Paid(Scripted(), purse, spent_up, half).screen(["a"]) == [Flag(0, "a", 1)]
+    paid = Paid(Scripted(), purse, spent_up, half)
+    assert await paid.screen(["a"]) == [Flag(0, "a", 1, "block")]
+    assert await paid.screen_picture(b"a", "image/png") == [Flag(0, "image/png", 1, "warn")]
     assert await redis.dbsize() == 0
 
 

@@ -16,7 +16,10 @@ from service.cli import Exit, app
 from service.settings import Settings
 from tests.running import ROOT
 from tools.languages import LANGUAGES
-from tools.placements import PLACEMENTS
+from tools.lint import RULES
+from tools.placements import PLACEMENTS, ImageSize, Slot
+from tools.reference import PAGES as PAGES_OF_TABLES
+from tools.reference import main as reference
 
 README = ROOT / "README.md"
 EXAMPLE = ROOT / ".env.example"
@@ -48,7 +51,7 @@ def code(text: str) -> list[str]:
 
 def called(name: str, text: str) -> set[str]:
     """The first words after `name` wherever the page's code calls it."""
-    return set(re.findall(rf"\b{name} ([a-z]+)\b", "\n".join(code(text))))
+    return set(re.findall(rf"\b{name} ([a-z][a-z0-9]*)\b", "\n".join(code(text))))
 
 
 def variables() -> dict[str, str]:
@@ -131,6 +134,30 @@ def test_the_example_s_values_are_taken(tmp_path: Path) -> None:
 def test_the_picture_of_the_graph_is_true() -> None:
     text = read(ROOT / "docs/architecture.md")
     assert redrawn(text) == text
+
+
+@pytest.mark.parametrize("name", PAGES_OF_TABLES)
+def test_a_page_of_the_tables_is_true(name: str) -> None:
+    assert read(ROOT / "docs" / name) == PAGES_OF_TABLES[name]()
+
+
+def test_the_pages_of_the_tables_are_written_and_checked_by_one_command(tmp_path: Path) -> None:
+    assert reference(["--check", str(tmp_path)]) == 1
+    assert reference([str(tmp_path)]) == 0
+    assert reference(["--check", str(tmp_path)]) == 0
+    page = tmp_path / "policy.md"
+    page.write_text(read(page).replace("block", "warn", 1), encoding="utf-8")
+    assert reference(["--check", str(tmp_path)]) == 1
+
+
+def test_the_pages_of_the_tables_leave_nothing_out() -> None:
+    limits, policy = read(ROOT / "docs/placements.md"), read(ROOT / "docs/policy.md")
+    assert not [rule.id for rule in RULES if f"| `{rule.id}` |" not in policy]
+    for place in PLACEMENTS.values():
+        lines: list[Slot | ImageSize] = [*place.slots, *place.images]
+        assert not [line.name for line in lines if f"| `{place.id}` | `{line.name}`" not in limits]
+        sources = {line.source.url.split()[0] for line in lines if line.source.url}
+        assert not [url for url in sources if f"]({url})" not in limits]
 
 
 def test_the_saver_s_page_and_picture_name_every_key_and_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 from agents.copywriter import PlacementCopy, SlotTexts
 from agents.model import ModelGarbled
 from agents.moderator import Judgement, Objection, Text, findings
-from graph import steps
+from graph import moderation, steps
 from graph.state import CampaignState
 
 TEXTS = [Text("x_post", "body", 0, "Buy it now"), Text("meta_feed", "headline", 0, "Quiet")]
@@ -28,19 +28,44 @@ def test_an_objection_is_never_dropped(changes: dict[str, Any], placement: str) 
     assert (finding.severity, finding.placement) == ("block", placement)
 
 
+def found(rule: str, *, severity: str = "block", field: str = "body") -> dict[str, Any]:
+    return {"rule": rule, "severity": severity, "placement": "x_post", "field": field}
+
+
 def test_a_text_that_was_sent_back_is_judged_again_though_it_came_back_the_same() -> None:
-    unjudged = steps.unjudged
+    unjudged = moderation.unjudged
     state: CampaignState = {"translations": {"de": {"copy": {"x_post": {"body": ["Hallo"]}}}}}
     assert unjudged(state, "de")
-    judged = steps.moderated("de", [], state, edited=False, costs=[])
+    judged = moderation.moderated("de", [], state, edited=False)
     assert not unjudged({**state, **judged}, "de")
-    blocked = [{"severity": "block"}]
     rounds = []
     for _ in range(4):
-        state = {**state, **steps.moderated("de", blocked, state, edited=False, costs=[])}
+        state = {**state, **moderation.moderated("de", [found("judge-promise")], state, edited=False)}
         rounds.append(state["verdicts"]["de"]["decision"])
         assert unjudged(state, "de") is (rounds[-1] == "revise")
     assert rounds == ["revise", "revise", "needs_human", "needs_human"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "edited", "decision"),
+    [
+        ([], False, "pass"),
+        ([found("judge-tone", severity="warn")], False, "pass"),
+        ([found("judge-claim")], False, "revise"),
+        ([found("screen-hate"), found("judge-claim")], False, "revise"),
+        ([found("judge-claim"), found("over-hard-limit")], False, "needs_human"),
+        ([found("screen-violence", field="picture")], False, "needs_human"),
+        ([found("judge-unanswered")], False, "needs_human"),
+        ([found("judge-claim"), found("screen-unanswered")], False, "needs_human"),
+        ([found("judge-claim")], True, "block"),
+        ([found("judge-unanswered")], True, "needs_human"),
+        ([found("judge-claim"), found("screen-unanswered")], True, "block"),
+    ],
+)
+def test_a_writer_gets_back_what_it_can_mend_and_a_person_the_rest(
+    findings: list[dict[str, Any]], edited: object, decision: str
+) -> None:
+    assert moderation.decided(findings, rounds=0, edited=bool(edited)) == decision
 
 
 def test_an_answer_that_leaves_a_placement_out_is_no_answer() -> None:
@@ -55,5 +80,5 @@ def test_an_answer_that_leaves_a_placement_out_is_no_answer() -> None:
 
 def test_an_edit_at_one_gate_is_no_edit_at_the_other() -> None:
     state: CampaignState = {"decisions": [{"type": "edit", "gate": "copy"}]}
-    assert steps.was_edited("copy", state)
-    assert not steps.was_edited("creatives", state)
+    assert moderation.was_edited("copy", state)
+    assert not moderation.was_edited("creatives", state)

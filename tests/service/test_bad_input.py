@@ -27,7 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown placement": ({"placements": ["instagram_pots"]}, "instagram_post"),
     "placement twice": ({"placements": ["x_post", "x_post"]}, "x_post"),
     "unknown language": ({"languages": ["klingon"]}, "klingon"),
-    "language that the model cannot write": ({"languages": ["sv"]}, "rehearsal model"),
+    "language that the model cannot write": ({"languages": ["fi"]}, "rehearsal model"),
     "source language again": ({"languages": ["en"]}, "en"),
     "unknown field": ({"colour": "red"}, "colour"),
     "unknown field of the product": (product(price="9"), "price"),

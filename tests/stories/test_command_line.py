@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
+from service.cli import app
 from tests.running import AURORA, PHOTO, ROOT
 
 
@@ -157,9 +159,40 @@ def test_the_doctor_says_what_is_there(data_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "serve", "list", "show", "approve", "reject", "retry", "cancel", "export", "doctor", "rehearsal"],
+    sorted(typer.main.get_group(app).commands),
 )
 def test_every_command_helps_with_an_example(data_dir: Path, command: str) -> None:
     told = fanfare(data_dir, command, "--help")
     assert told.returncode == 0
     assert re.search(rf"Examples?: fanfare {command}", " ".join(told.stdout.split()))
+
+
+@pytest.fixture
+def copy_file(tmp_path: Path) -> Path:
+    path = tmp_path / "copy.json"
+    asked = {"placement": "x_post", "texts": {"body": ["Aurora: 90 h of quiet!!"]}, "product": AURORA["product"]}
+    path.write_text(json.dumps(asked))
+    return path
+
+
+def test_lint_marks_what_it_finds_and_leaves_no_data_folder(data_dir: Path, copy_file: Path) -> None:
+    told = fanfare(data_dir, "lint", str(copy_file), FANFARE_REDIS_URL="redis://127.0.0.1:9")
+    assert told.returncode == 1, told.stderr
+    assert re.match(r"body 1 +23 / 280 \(x_weighted_v3\)\n", told.stdout)
+    lines = told.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if "repeated-punctuation" in line)
+    text, marks, *rest = lines[at + 1 : at + 6]
+    assert text[marks.index("^") : marks.rindex("^") + 1] == "!!"
+    assert [line.strip() for line in rest[:2]] == ["Write ! once.", "Instead: !"]
+    assert rest[2].strip().startswith("Source: https://")
+    assert not data_dir.exists()
+
+
+def test_lint_from_standard_input_as_json_is_what_the_api_answers(data_dir: Path, copy_file: Path) -> None:
+    command = [sys.executable, "-m", "service.cli", "lint", "-", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FANFARE_DATA_DIR": str(data_dir)}
+    told = subprocess.run(command, input=copy_file.read_bytes(), env=environment, capture_output=True, check=False)
+    assert told.returncode == 1, told.stderr
+    answer = json.loads(told.stdout)
+    assert answer.keys() == {"findings", "measures", "decision"}
+    assert answer["measures"]["body"][0] == {"length": 23, "rule": "x_weighted_v3", "soft": None, "hard": 280}

@@ -167,67 +167,33 @@ def test_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "language"),
+    ("text", "rule"),
     [
-        ("40 h, 40-hour, 40h and 40.0", "en"),
-        ("1,000 charges or 1000", "en"),
-        ("1.000 Ladungen, 2,5 m Kabel, 2 Jahre", "de"),
-        ("1 000 charges, 1\u202f000", "fr"),
-        ("٤٠ ساعة", "ar"),
-        ("４０時間", "ja"),
-        ("2-year warranty", "en"),
-        ("See https://shop.example/a99?b=7", "en"),
-        ("We are #1", "en"),
+        ("50 million users", "claim-number"),
+        ("50 h battery", "claim-unit"),
+        ("Only $9.99", "claim-price"),
+        ("Save 20% now", "claim-percentage"),
+        ("From 1 June", "claim-date"),
+        ("Lighter than Sony", "claim-comparison"),
+        ("Quiet, #1 for you", "claim-superlative"),
     ],
 )
-def test_a_number_of_the_product_may_be_written_any_way(text: str, language: str) -> None:
-    assert on_x(text, rule="claim-number", language=language) == []
+def test_a_claim_without_a_ground_blocks(text: str, rule: str) -> None:
+    (finding,) = on_x(text, rule=rule)
+    assert finding.severity == "block"
+    assert finding.span
+    assert finding.quote == text[slice(*finding.span)]
+    assert finding.quote in finding.message
+    said = ProductFacts("Aurora", features=(text,))
+    assert on_x(text, rule=rule, product=said) == []
+    assert on_x(text, rule=rule, product=None) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "language", "quote"),
-    [
-        ("50 h battery", "en", "50"),
-        ("Save 20% now", "en", "20"),
-        ("1.000,50 Euro", "de", "1.000,50"),
-        ("40 million users", "en", "40 million"),
-        ("50万人", "ja", "50万"),
-        ("only $9.99", "en", "9.99"),
-        ("24/7", "en", "24"),
-    ],
-)
-def test_an_invented_number_blocks(text: str, language: str, quote: str) -> None:
-    finding = on_x(text, rule="claim-number", language=language)[0]
-    assert (finding.severity, finding.quote) == ("block", quote)
-
-
-def test_an_ambiguous_number_is_read_in_the_language_of_the_copy() -> None:
-    grams = ProductFacts("Aurora", ("Only 1000 g",))
-    assert on_x("1.000 g", rule="claim-number", language="de", product=grams) == []
-    assert on_x("1.000 g", rule="claim-number", language="en", product=grams)
-
-
-def test_numbers_need_a_product_to_be_judged_and_hashtags_are_judged_too() -> None:
-    assert on_x("50 h", rule="claim-number", product=None) == []
+def test_a_claim_is_looked_for_in_hashtags_and_not_in_the_name() -> None:
     assert found("x_post", {"body": ["Aurora"]}, ["#Top10"], rule="claim-number")[0].field == HASHTAGS
-
-
-@pytest.mark.parametrize("claim", ["guaranteed", "Miracle", "risk-free", "risk free", "#1", "No. 1", "number one"])
-def test_a_superlative_without_evidence_warns(claim: str) -> None:
-    (finding,) = on_x(f"Quiet, {claim} for you", rule="claim-superlative")
-    assert (finding.severity, finding.quote) == ("warn", claim)
-    proven = ProductFacts("Aurora", features=(f"It is {claim}",))
-    assert on_x(f"Quiet, {claim} for you", rule="claim-superlative", product=proven) == []
-
-
-def test_superlatives_leave_words_names_and_other_languages_alone() -> None:
-    assert on_x("the best", rule="claim-superlative") == []
     plain = ProductFacts("Best Sound")
     assert on_x("Best Sound sounds", rule="claim-superlative", product=plain) == []
-    assert on_x("The best of Best Sound", rule="claim-superlative", product=plain)[0].span == (4, 8)
-    assert on_x("Bestseller, #10", rule="claim-superlative", product=None) == []
-    assert on_x("das best", rule="claim-superlative", language="de", product=None) == []
-    assert on_x("the best", rule="claim-superlative", language="en-GB", product=None)
+    assert on_x("The warmest Best Sound", rule="claim-superlative", product=plain)[0].span == (0, 11)
 
 
 def test_further_rules_can_be_handed_in() -> None:
@@ -250,7 +216,7 @@ def test_a_finding_is_the_finding_of_the_api() -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)  # the first text of a language waits for its patterns
 @given(
     st.sampled_from(sorted(PLACEMENTS)),
     st.lists(ANY_TEXT, max_size=3),

@@ -1,80 +1,91 @@
-"""What copy claims: every number and superlative stands on what the client said, or is no copy."""
+"""What copy claims: every amount, comparison and superlative stands on what the client said, or is no copy."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from functools import lru_cache
 
-import regex  # type: ignore[import-untyped]  # it ships no stubs
-
-from tools.languages import decimal_mark, numerals
-from tools.policy.rule import Draft, Hit, ProductFacts, rule
+from tools.claims import Claim, ClaimKind, trace
+from tools.policy.rule import Draft, Hit, Passage, ProductFacts, rule
 
 
 @rule("claim-number", "block")
 def claim_number(draft: Draft) -> Iterator[Hit]:
-    """Every number of the copy stands in the product's own words; number words are not looked for."""
-    if draft.product is None:
-        return
-    known = _known_numbers(draft.product)
-    for passage in draft.passages:
-        text = _blanked(_ADDRESS, passage.text)
-        text = _blanked(_FIRST, text) if draft.spoken == "en" else text
-        for numeral in numerals(text, decimal=decimal_mark(draft.language)):
-            if not any(values <= known for values in numeral.readings):
-                message = f"{text[numeral.start : numeral.end]} is not in what is known of the product."
-                yield passage.hit(message, (numeral.start, numeral.end))
+    """A number stands in the product's own words."""
+    return _groundless(draft, "number", "The facts do not hold {quote}: take a number of theirs, or none.")
 
 
-@rule(
-    "claim-superlative",
-    "warn",
-    source="https://support.google.com/adspolicy/answer/6020955",
-    languages=("en",),
-)
+@rule("claim-unit", "block")
+def claim_unit(draft: Draft) -> Iterator[Hit]:
+    """A number with a unit stands in the product's own words, in that unit or one that comes to the same."""
+    return _groundless(draft, "unit", "The facts do not say {quote}: write the figure and unit that they give.")
+
+
+@rule("claim-price", "block")
+def claim_price(draft: Draft) -> Iterator[Hit]:
+    """A price stands in the product's own words, with its currency."""
+    return _groundless(draft, "price", "The facts name no price of {quote}: write theirs, or leave the price out.")
+
+
+@rule("claim-percentage", "block", source="https://support.google.com/adspolicy/answer/6020955")
+def claim_percentage(draft: Draft) -> Iterator[Hit]:
+    """A percentage stands in the product's own words."""
+    return _groundless(draft, "percentage", "No fact says {quote}: leave it out, or add evidence for it.")
+
+
+@rule("claim-date", "block")
+def claim_date(draft: Draft) -> Iterator[Hit]:
+    """A date stands in the product's own words."""
+    return _groundless(draft, "date", "The facts do not name {quote}: write a date of theirs, or none.")
+
+
+@rule("claim-comparison", "block", source="https://support.google.com/adspolicy/answer/6020955")
+def claim_comparison(draft: Draft) -> Iterator[Hit]:
+    """A comparison needs a fact that makes it too."""
+    return _groundless(draft, "comparison", "No fact compares like {quote!r}: praise the product by itself.")
+
+
+@rule("claim-superlative", "block", source="https://support.google.com/adspolicy/answer/6020955")
 def claim_superlative(draft: Draft) -> Iterator[Hit]:
-    """A promise beyond proof needs evidence or a feature that says it; English only."""
-    facts = draft.product or ProductFacts("")
-    ground = "\n".join((*facts.features, *facts.evidence))
-    claims = [claim for claim in _SUPERLATIVES if not claim.search(ground)]
-    name = regex.compile(regex.escape(facts.name or "\n"), regex.IGNORECASE)
-    for passage in draft.passages:
-        text = _blanked(name, passage.text)
-        for found in (found for claim in claims for found in claim.finditer(text)):
-            yield passage.hit(f"No evidence says {found[0]!r} of the product.", found.span())
-
-
-RULES = (claim_number, claim_superlative)
-
-
-def _blanked(pattern: "regex.Pattern[str]", text: str) -> str:
-    """Overwrite what matches, so that spans stay where they are."""
-    blanked: str = pattern.sub(lambda found: "_" * len(found[0]), text)
-    return blanked
-
-
-def _known_numbers(product: ProductFacts) -> frozenset[Decimal]:
-    """Every value that the client's digits may stand for in any language, and English number words."""
-    facts = "\n".join(product.texts)
-    written = [value for found in numerals(facts) for values in found.readings for value in values]
-    words = {word.casefold() for word in _WORD.findall(facts)}
-    return frozenset(written) | {Decimal(value) for word, value in _NUMBER_WORDS.items() if word in words}
-
-
-_WORD = regex.compile(r"[\p{L}\p{M}]+")
-_ADDRESS = regex.compile(r"(?:https?://|www\.)\S+", regex.IGNORECASE)
-_FIRST = regex.compile(r"(?:#|no\.?)\s?1(?![\p{L}\p{Nd}])", regex.IGNORECASE)
-_SUPERLATIVES = tuple(
-    regex.compile(rf"(?<![\p{{L}}\p{{N}}])(?:{claim})(?![\p{{L}}\p{{Nd}}])", regex.IGNORECASE)
-    for claim in (
-        r"guarantee[ds]?",
-        r"miracles?|miraculous(?:ly)?",
-        r"risk[-\s]free",
-        r"(?:#|no\.?)\s?1|number[-\s]one",
-        r"best",
+    """A superlative needs a feature or evidence that says it."""
+    return _groundless(
+        draft, "superlative", "No evidence says {quote!r}: say what is true without the superlative."
     )
+
+
+RULES = (
+    claim_number,
+    claim_unit,
+    claim_price,
+    claim_percentage,
+    claim_date,
+    claim_comparison,
+    claim_superlative,
 )
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-)
-_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "thousand": 1000}
-_NUMBER_WORDS = {word: value for value, word in enumerate(_UNITS.split())} | _TENS
+
+
+def _groundless(draft: Draft, kind: ClaimKind, message: str) -> Iterator[Hit]:
+    """Claims of `kind` that no fact bears out; nothing when there are no facts."""
+    for passage in draft.passages:
+        for claim in _claims(draft, passage):
+            if claim.kind == kind and claim.ground is None:
+                yield passage.hit(message.format(quote=_shortened(claim.quote)), claim.span)
+
+
+def _shortened(quote: str) -> str:
+    return quote if len(quote) <= _LONGEST_QUOTE else f"{quote[:_LONGEST_QUOTE]}…"
+
+
+def _claims(draft: Draft, passage: Passage) -> tuple[Claim, ...]:
+    facts = draft.product
+    if facts is None:
+        return ()
+    kept = ProductFacts(facts.name, tuple(facts.features), facts.description, tuple(facts.evidence))
+    return _traced(passage.text, kept, draft.language)
+
+
+@lru_cache(maxsize=512)
+def _traced(text: str, facts: ProductFacts, language: str) -> tuple[Claim, ...]:
+    """Trace a text once for all the rules; `facts` must be hashable."""
+    return tuple(trace(text, facts, language=language))
+
+
+_LONGEST_QUOTE = 80

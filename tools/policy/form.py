@@ -6,6 +6,7 @@ import regex  # type: ignore[import-untyped]  # it ships no stubs
 
 from tools.counting import measure, shorten
 from tools.placements import Slot
+from tools.policy.finish import ended
 from tools.policy.rule import HASHTAGS, Draft, Hit, Passage, about_field, rule
 
 
@@ -51,6 +52,8 @@ def over_hard_limit(draft: Draft) -> Iterator[Hit]:
     for passage, slot, measured in _measured(draft):
         if slot.hard is not None and measured > slot.hard:
             short = shorten(passage.text, slot.hard, slot.rule)
+            if passage.placement.platform in ("google", "microsoft"):
+                short = ended(short, draft.spoken)
             message = f"{_length(slot, measured)}; {passage.placement.title} takes at most {slot.hard}."
             yield passage.hit(message, suggestion=short or None, source=_source(slot))
 

@@ -3,13 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal
+
+import regex  # type: ignore[import-untyped]  # it ships no stubs
 
 from tools.placements import Placement, Slot
 
 Severity = Literal["info", "warn", "block"]
 Span = tuple[int, int]
 HASHTAGS = "hashtags"
+MOST = 100
+"""How often a rule speaks of one placement's texts; who broke it so often knows by then."""
+
+INSERTING = ("google", "microsoft")
+"""Platforms that fill a keyword, a place or a countdown into a text."""
+
 HOUSE = "house"
 """The source of a rule that no platform publishes and that we hold to all the same."""
 
@@ -51,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Hit:
-    """What a rule's function finds, and where; a source only where it differs from the rule's own."""
+    """What a rule's function finds, and where; source and severity only where they differ from the rule's own."""
 
     field: str
     index: int | None
@@ -60,6 +69,7 @@ class Hit:
     message: str
     suggestion: str | None = None
     source: str | None = None
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,23 @@ class Passage:
     def slot(self) -> Slot | None:
         """The slot that the text is written for."""
         return self.placement.slot(self.field)
+
+    @cached_property
+    def plain(self) -> str:
+        """The text with addresses, handles and hashtags blanked; every span stays where it is."""
+        return self._blanked(_TAGS, self.spelled)
+
+    @cached_property
+    def spelled(self) -> str:
+        """The text with addresses and what the platform inserts blanked, handles and hashtags as they are."""
+        inserts = self.placement.platform in INSERTING
+        text = self._blanked(INSERTION, self.text) if inserts and "{" in self.text else self.text
+        return self._blanked(_ADDRESS, text)
+
+    @staticmethod
+    def _blanked(pattern: "regex.Pattern[str]", text: str) -> str:
+        blanked: str = pattern.sub(lambda found: _BLANK * len(found[0]), text)
+        return blanked
 
     def hit(
         self, message: str, span: Span | None = None, suggestion: str | None = None, *, source: str | None = None
@@ -114,6 +141,31 @@ class Draft:
         """The language without its region: `pt` for pt-BR."""
         return self.language.casefold().replace("_", "-").split("-")[0]
 
+    @cached_property
+    def own_words(self) -> frozenset[str]:
+        """Every word of the client, written as the client writes it."""
+        return frozenset(_WORD.findall("\n".join(self.product.texts if self.product else ())))
+
+    @cached_property
+    def name_words(self) -> frozenset[str]:
+        """The words of the product's name."""
+        return frozenset(_WORD.findall(self.product.name if self.product else ""))
+
+    def says(self, words: str) -> bool:
+        """Whether the client says `words` too, in any case."""
+        facts = "\n".join(self.product.texts if self.product else ())
+        return bool(words) and words.casefold() in facts.casefold()
+
+    def is_name(self, text: str, span: Span) -> bool:
+        """Whether `span` lies inside the product's name, written as the client writes it."""
+        name, (start, end) = self.product.name if self.product else "", span
+        at = text.find(name, max(0, end - len(name)), start + len(name)) if name else -1
+        while at >= 0:
+            if _is_whole(text, at, at + len(name)):
+                return True
+            at = text.find(name, at + 1, start + len(name))
+        return False
+
 
 Look = Callable[[Draft], Iterator[Hit]]
 
@@ -132,6 +184,8 @@ class Rule:
     """Platforms that refuse what others only dislike."""
     languages: frozenset[str] = frozenset()
     """Languages that the rule knows; all when empty."""
+    spares_name: bool = False
+    """Whether what stands inside the product's name is left alone."""
 
     @property
     def about(self) -> str:
@@ -149,10 +203,12 @@ class Rule:
             self.languages and draft.spoken not in self.languages
         ):
             return
-        for hit in self.look(draft):
+        for hit in islice(self.look(draft), MOST):
+            if self.spares_name and self._is_name(draft, hit):
+                continue
             yield Finding(
                 rule=self.id,
-                severity=self.severity_on(platform),
+                severity=hit.severity or self.severity_on(platform),
                 placement=draft.placement.id,
                 field=hit.field,
                 index=hit.index,
@@ -163,6 +219,11 @@ class Rule:
                 source=hit.source or self.source,
             )
 
+    @staticmethod
+    def _is_name(draft: Draft, hit: Hit) -> bool:
+        text = next((one.text for one in draft.passages if (one.field, one.index) == (hit.field, hit.index)), "")
+        return hit.span is not None and draft.is_name(text, hit.span)
+
 
 def rule(
     name: str,
@@ -172,11 +233,13 @@ def rule(
     platforms: Sequence[str] = (),
     blocks_on: Sequence[str] = (),
     languages: Sequence[str] = (),
+    spares_name: bool = False,
 ) -> Callable[[Look], Rule]:
     """Make a rule of a function; its docstring's first line says what it asks for."""
 
     def made(look: Look) -> Rule:
-        return Rule(name, severity, look, source, frozenset(platforms), frozenset(blocks_on), frozenset(languages))
+        where = frozenset(platforms), frozenset(blocks_on), frozenset(languages)
+        return Rule(name, severity, look, source, *where, spares_name)
 
     return made
 
@@ -184,3 +247,30 @@ def rule(
 def about_field(field: str, message: str, index: int | None = None, *, source: str | None = None) -> Hit:
     """Find something about a field as a whole, which has no span."""
     return Hit(field, index, None, "", message, None, source)
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether no word runs over either edge."""
+    runs_in = start > 0 and text[start].isalnum() and text[start - 1].isalnum()
+    return not runs_in and not (end < len(text) and text[end - 1].isalnum() and text[end].isalnum())
+
+
+# A character of private use: no rule takes it for a letter, a sign or a space.
+INSERTION = regex.compile(
+    r"(?i)\{(?:KeyWord|Param\d|CUSTOMIZER|COUNTDOWN|GLOBAL_COUNTDOWN|LOCATION|IF|AD_PARAM"
+    r"|=\s*(?:IF|COUNTDOWN|GLOBAL_COUNTDOWN|CUSTOMIZER))"
+    r"\b[^{}]*\}|\{=?[A-Za-z]\w*\.[A-Za-z]\w*(?::[^{}]*)?\}"
+)
+_BLANK = "\ue000"
+_ENDS = (
+    "com|net|org|info|shop|store|app|dev|io|ai|co|eu|uk"
+    "|de|at|ch|fr|es|it|pt|br|nl|be|jp|us|ca|mx|example|test|tv|me"
+)
+_ADDRESS = regex.compile(
+    r"(?:https?://|www\.)\S+"
+    r"|(?<![\w.+@-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+    rf"|(?<![\w.@-])(?:[\p{{L}}\p{{N}}-]{{1,63}}\.){{1,4}}(?:{_ENDS})(?:/\S*)?(?!\w)",
+    regex.IGNORECASE,
+)
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}$@!]+(?<!!)|[\p{L}\p{M}]+")
+_TAGS = regex.compile(r"(?<![\w@])@[\w.]{2,30}|(?<![\w&/])[#\uff03](?=[\p{Nd}_]*\p{L})[\p{L}\p{M}\p{Nd}_]+")
