@@ -104,7 +104,7 @@ class OpenAIScreen:
 
     async def _results(self, asked: Sequence[object]) -> "list[_Result]":
         answer = await self._line.ask(self._url, {"model": _OPENAI_MODEL, "input": asked}, _Moderation)
-        if len(answer.results) != len(asked):
+        if len(answer.results) != len(asked) or not all(result.says_something for result in answer.results):
             raise _unreadable()
         return answer.results
 
@@ -265,6 +265,11 @@ class _Result(_Told):
     flagged: bool
     categories: dict[str, bool | None]
     category_scores: dict[str, Annotated[float, Field(allow_inf_nan=False)] | None]
+
+    @property
+    def says_something(self) -> bool:
+        """Whether anything was looked for: no score and no flag is no answer."""
+        return self.flagged or any(score is not None for score in self.category_scores.values())
 
     @property
     def hits(self) -> set[str]:

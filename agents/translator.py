@@ -90,7 +90,9 @@ async def translate(
         **rework.as_json(),
     }
     asked = {one.id: _counts(one, copy[one.id]) for one in placements}
-    return await model.answer("translator", PROMPT.render(data), Translation, check=partial(_miscounted, asked))
+    tagged = frozenset(one.id for one in placements if copy[one.id].get("hashtags"))
+    check = partial(_miscounted, asked, tagged)
+    return await model.answer("translator", PROMPT.render(data), Translation, check=check)
 
 
 def slips(
@@ -144,8 +146,8 @@ def _counts(placement: Placement, texts: PlacementTexts) -> dict[str, int]:
     return {slot.name: len(texts[slot.name]) for slot in placement.slots if texts.get(slot.name)}
 
 
-def _miscounted(asked: Mapping[str, Mapping[str, int]], answer: Translation) -> str | None:
-    """What is wrong with an answer that lacks a slot, or holds more or fewer texts of one than were given."""
+def _miscounted(asked: Mapping[str, Mapping[str, int]], tagged: frozenset[str], answer: Translation) -> str | None:
+    """What is wrong with an answer that lacks a slot or all hashtags, or miscounts the texts of one."""
     if missing := left_out({name: list(slots) for name, slots in asked.items()}, answer):
         return missing
     wrong = [
@@ -154,6 +156,11 @@ def _miscounted(asked: Mapping[str, Mapping[str, int]], answer: Translation) -> 
         for slot in one.slots
         for what, texts in (("texts", slot.texts), ("back-translations", slot.back_translations))
         if (wanted := asked.get(one.placement, {}).get(slot.slot, len(texts))) != len(texts)
+    ]
+    wrong += [
+        f"{one.placement} has no hashtags"
+        for one in answer.placements
+        if one.placement in tagged and not one.hashtags
     ]
     return f"Translate each text once: {', '.join(wrong)}." if wrong else None
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from agents.copywriter import CAMPAIGN
 from agents.moderator import Text
-from graph.desks import VARIANTS, desk
+from graph.desks import VARIANTS, desk, placement_of
 from graph.state import JSON, CampaignState, Gate
 
 ALT_TEXT = "alt_text"
@@ -38,7 +38,12 @@ def content(state: CampaignState) -> JSON:
             for language, translated in state.get("translations", {}).items()
             if "failure" in translated
         },
-        "creatives": [creative for made in state.get("creatives", {}).values() for creative in made],
+        "creatives": [
+            creative
+            for made in state.get("creatives", {}).values()
+            for creative in made
+            if "failure" not in state.get("translations", {}).get(creative["language"], {})
+        ],
     }
 
 
@@ -74,6 +79,15 @@ def _desks_of(view: JSON, variant: str) -> dict[str, JSON]:
         own[ALT_TEXT] = [view[ALT_TEXT]]
     texts = {CAMPAIGN.id: own, **view["placements"]}
     return {desk(name, variant): said for name, said in texts.items()}
+
+
+def with_alt_text(state: CampaignState) -> dict[str, JSON]:
+    """The copy as it is judged and translated: the campaign's own lines with the art director's alt text."""
+    alt_text = {ALT_TEXT: [state["study"]["alt_text"]]}
+    return {
+        name: {**texts, **alt_text} if placement_of(name) == CAMPAIGN.id else texts
+        for name, texts in state["copy"].items()
+    }
 
 
 def shown(gate: Gate, state: CampaignState) -> JSON:

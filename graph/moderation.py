@@ -6,6 +6,7 @@ here is for a person. A layer that cannot answer never counts as silence: a pers
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from agents import moderator
@@ -14,7 +15,7 @@ from agents.model import BudgetSpent, ModelError, Models
 from agents.moderator import Text
 from graph import rules
 from graph.calls import checkpointed, model_of
-from graph.content import fingerprint, texts
+from graph.content import fingerprint, texts, with_alt_text
 from graph.costs import entry
 from graph.state import JSON, CampaignState, Gate, Order
 from tools.policy.rule import HOUSE, Finding, Severity
@@ -38,8 +39,8 @@ class Moderation:
 
     async def of_copy(self, state: CampaignState) -> CampaignState:
         """Judge the copy, the photo as it was screened, and what the client says of the product."""
-        order, copy = Order.model_validate(state["order"]), state["copy"]
-        seen = [*state["study"].get("findings", ()), *rules.forbidden(order)]
+        order, copy = Order.model_validate(state["order"]), with_alt_text(state)
+        seen = [*state["study"].get("findings", [_UNSCREENED]), *rules.forbidden(order)]
         return await self._moderated("copy", state, order, copy, language=order.source_language, seen=seen)
 
     async def of_translations(self, state: CampaignState) -> CampaignState:
@@ -59,7 +60,10 @@ class Moderation:
         if "copy" not in translated:
             found = [_unanswered("translation", translated["failure"]["detail"])]
             return {**moderated(name, found, state, edited=False), "claims": {name: []}, "costs": []}
-        return await self._moderated(name, state, order, translated["copy"], language=name, source=state["copy"])
+        source, back = with_alt_text(state), translated["back_translation"]
+        return await self._moderated(
+            name, state, order, translated["copy"], language=name, source=source, back=back
+        )
 
     async def _moderated(
         self,
@@ -70,6 +74,7 @@ class Moderation:
         *,
         language: str,
         source: dict[str, JSON] | None = None,
+        back: Mapping[str, JSON] = MappingProxyType({}),
         seen: Sequence[JSON] = (),
     ) -> CampaignState:
         judged, flagged, (ruled, claims) = await asyncio.gather(
@@ -78,7 +83,7 @@ class Moderation:
             asyncio.to_thread(_ruled, copy, order, language, source),
         )
         edited = was_edited("copy" if what == "copy" else "creatives", state)
-        found = [*seen, *(_as_remarks(ruled) if edited else ruled), *judged["findings"], *flagged]
+        found = [*seen, *_as_remarks(ruled, back), *judged["findings"], *flagged]
         costs = [judged["cost"]] if judged["cost"] else []
         return {**moderated(what, found, state, edited=edited), "claims": {what: claims}, "costs": costs}
 
@@ -154,14 +159,20 @@ def _ruled(
     return rules.findings(copy, order, language, source=source), rules.claims(copy, order, language)
 
 
-def _as_remarks(ruled: Sequence[JSON]) -> list[JSON]:
-    """A person may translate more freely than a translator: what they left out is a warning."""
+def _as_remarks(ruled: Sequence[JSON], back: Mapping[str, JSON]) -> list[JSON]:
+    """A person may translate more freely than a translator: what a text of theirs left out is a warning."""
     return [
         {**finding, "severity": "warn"}
-        if finding["severity"] == "block" and finding["rule"].startswith("translation-")
+        if finding["rule"].startswith("translation-") and _is_by_hand(finding, back)
         else finding
         for finding in ruled
     ]
+
+
+def _is_by_hand(finding: JSON, back: Mapping[str, JSON]) -> bool:
+    """Whether a person wrote the text: nobody has translated it back."""
+    said = back.get(finding["placement"], {}).get(finding["field"], ())
+    return finding["index"] is not None and finding["index"] < len(said) and not said[finding["index"]]
 
 
 def about_photo(rule: str, severity: Severity, message: str) -> JSON:
@@ -186,3 +197,6 @@ def _is_unanswered(finding: Mapping[str, Any]) -> bool:
 def _is_mendable(finding: Mapping[str, Any]) -> bool:
     asked = str(finding["rule"]).startswith(("judge-", "screen-"))
     return asked and finding["field"] != PICTURE and not _is_unanswered(finding)
+
+
+_UNSCREENED = _unanswered("screen", "The product's photo was not screened.")

@@ -6,7 +6,7 @@ from langgraph.graph import END
 from langgraph.types import Send
 
 from agents.copywriter import CAMPAIGN
-from graph.content import ALT_TEXT, revision
+from graph.content import revision, with_alt_text
 from graph.desks import VARIANTS, desk, placement_of, variant_of, written_for
 from graph.state import JSON, CampaignState, Gate, Render, Translate, WriteCopy
 
@@ -165,7 +165,7 @@ def _translate(state: CampaignState, language: str, findings: list[JSON], *, ins
         Translate(
             order=state["order"],
             language=language,
-            copy={**state["copy"], **_own_lines(state)},
+            copy=with_alt_text(state),
             previous=state.get("translations", {}).get(language),
             feedback=[finding for finding in findings if finding["severity"] == "block"],
             comment=state.get("comment"),
@@ -177,7 +177,7 @@ def _translate(state: CampaignState, language: str, findings: list[JSON], *, ins
 
 def _render(state: CampaignState) -> list[Send]:
     languages = state["order"]["languages"]
-    lines = {state["order"]["source_language"]: _own_lines(state)} | {
+    lines = {state["order"]["source_language"]: with_alt_text(state)} | {
         language: copy
         for language in languages
         if (copy := state["translations"][language].get("copy")) is not None
@@ -197,11 +197,3 @@ def _render(state: CampaignState) -> list[Send]:
         for name in copy
         if placement_of(name) == CAMPAIGN.id
     ]
-
-
-def _own_lines(state: CampaignState) -> dict[str, JSON]:
-    """The campaign's own lines of every variant, with the alt text that the art director wrote."""
-    alt_text = {ALT_TEXT: [state["study"]["alt_text"]]}
-    return {
-        name: {**texts, **alt_text} for name, texts in state["copy"].items() if placement_of(name) == CAMPAIGN.id
-    }

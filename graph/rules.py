@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from agents import translator
 from agents.copywriter import CAMPAIGN, line
-from agents.product import Product
 from graph.desks import spoken_for
 from graph.state import JSON, Order
 from tools.claims import trace
@@ -32,7 +31,7 @@ _Texts = tuple[tuple[str, tuple[str, ...]], ...]
 
 def findings(copy: Copy, order: Order, language: str, *, source: Copy | None = None) -> list[JSON]:
     """What the rules say of every text of `copy`, in `language` (BCP 47) and translated from `source` if given."""
-    found = [one for name, slots in copy.items() for one in _linted(name, slots, order.product, language)]
+    found = [one for name, slots in copy.items() for one in _linted(name, slots, order, language)]
     if source is not None:
         found += _slips(copy, source, order, language)
     return [one.as_json() for one in found]
@@ -72,16 +71,20 @@ def glossary(order: Order, language: str) -> Mapping[str, str]:
     return {**order.glossary.get(language.partition("-")[0], {}), **own}
 
 
-def _linted(name: str, slots: JSON, product: Product, language: str) -> Iterator[Finding]:
+def _linted(name: str, slots: JSON, order: Order, language: str) -> Iterator[Finding]:
     texts = tuple((field, tuple(lines)) for field, lines in slots.items())
-    for finding in _lint(name, texts, language, product.facts()):
+    for finding in _lint(name, texts, language, order.product.facts(), order.source_language):
         yield replace(finding, placement=name)
 
 
 @lru_cache(maxsize=4096)
-def _lint(name: str, texts: _Texts, language: str, facts: ProductFacts) -> tuple[Finding, ...]:
+def _lint(
+    name: str, texts: _Texts, language: str, facts: ProductFacts, facts_language: str
+) -> tuple[Finding, ...]:
     """The same texts are looked at by whoever wrote them, by the moderation and by the gate."""
-    return tuple(lint(spoken_for(name), dict(texts), language=language, product=facts))
+    return tuple(
+        lint(spoken_for(name), dict(texts), language=language, product=facts, facts_language=facts_language)
+    )
 
 
 def _slips(copy: Copy, source: Copy, order: Order, language: str) -> Iterator[Finding]:

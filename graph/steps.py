@@ -5,8 +5,9 @@ model call is a checkpointed unit of its own: a step makes one, or makes several
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from langgraph.types import interrupt
 
@@ -99,7 +100,8 @@ class Steps:
 
     async def write_copy(self, state: WriteCopy) -> Update:
         """Write the copy of one platform's placements, and mend what breaks a rule."""
-        order, asked = Order.model_validate(state["order"]), state["desks"]
+        state = _woken(state)
+        order, asked = Order.model_validate(state["order"]), list(state["desks"])
 
         def again(found: Sequence[JSON], made: Mapping[str, JSON]) -> Awaitable[JSON]:
             blamed = _blamed(found, asked)
@@ -129,7 +131,7 @@ class Steps:
             if state.get("insist"):
                 raise
             failure = {"failure": {"code": error.code, "detail": str(error)}}
-            return {"translations": {state["language"]: {**(state["previous"] or {}), **failure}}}
+            return {"translations": {state["language"]: failure}}
 
     async def moderate_translations(self, state: CampaignState) -> Update:
         """Judge every translation that nobody has judged yet, all languages side by side."""
@@ -137,7 +139,7 @@ class Steps:
 
     async def render(self, state: Render) -> Update:
         """Make every picture of one language and variant."""
-        order = Order.model_validate(state["order"])
+        order, variant = Order.model_validate(state["order"]), state.get("variant", VARIANTS[0])
         photo = await _opened(await self._source(order), order)
         made = await drawn(
             photo,
@@ -152,7 +154,7 @@ class Steps:
                 "placement": one.placement,
                 "size": one.size,
                 "language": state["language"],
-                "variant": state["variant"],
+                "variant": variant,
                 "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
                 | {"width": one.width, "height": one.height},
                 "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
@@ -161,7 +163,7 @@ class Steps:
             }
             for one in made
         ]
-        return {"creatives": {desk(state["language"], state["variant"]): creatives}}
+        return {"creatives": {desk(state["language"], variant): creatives}}
 
     async def assemble(self, state: CampaignState) -> Update:  # noqa: ARG002
         """Wait for the pictures of every language."""
@@ -330,13 +332,21 @@ async def _mended(
     again: Callable[[Sequence[JSON], Mapping[str, JSON]], Awaitable[JSON]],
     check: Callable[[Mapping[str, JSON]], list[JSON]],
 ) -> JSON:
-    """What `first` made, with every text made `again` that `check` blocks, while there are repairs left."""
+    """What `first` made, with every text made `again` that `check` blocks, while there are repairs left.
+
+    A repair that fails leaves the text as it is, for moderation to show to a person.
+    """
     made = await first
     for _ in range(REPAIRS):
         found = rules.blocking(await asyncio.to_thread(check, made["copy"]))
         if not found:
             break
-        made = _joined(made, await again(found, made["copy"]))
+        try:
+            made = _joined(made, await again(found, made["copy"]))
+        except (BudgetSpent, ModelRejected):
+            raise
+        except ModelError:
+            break
     return made
 
 
@@ -383,15 +393,23 @@ def _wordless(desks: Iterable[str]) -> dict[str, JSON]:
     return {name: {"hashtags": []} for name in desks if not written_for(name).slots}
 
 
+def _woken(state: WriteCopy) -> WriteCopy:
+    """A unit that slept through a release lacks what it did not know then."""
+    asleep = cast("JSON", state)
+    return cast("WriteCopy", {"angle": None, "desks": asleep.get("placements", []), **asleep})
+
+
 def _slots(made: copywriter.PlacementCopy | translator.TranslatedPlacement) -> JSON:
-    return {slot.slot: slot.texts for slot in made.slots} | {"hashtags": made.hashtags}
+    """The texts by slot; a slot that the placement lacks is no answer to anything."""
+    known = {slot.name for slot in spoken_for(made.placement).slots}
+    return {slot.slot: slot.texts for slot in made.slots if slot.slot in known} | {"hashtags": made.hashtags}
 
 
 def complete(
-    asked: Iterable[str], made: Sequence[copywriter.PlacementCopy] | Sequence[translator.TranslatedPlacement]
+    asked: Collection[str], made: Sequence[copywriter.PlacementCopy] | Sequence[translator.TranslatedPlacement]
 ) -> dict[str, JSON]:
     """What was asked for, by placement, whatever else came; raises `ModelGarbled` when one is missing."""
-    written = {one.placement: _slots(one) for one in made}
+    written = {one.placement: _slots(one) for one in made if one.placement in asked}
     if missing := [name for name in asked if name not in written]:
         raise ModelGarbled(f"The model left out {', '.join(missing)}.")
     return {name: written[name] for name in asked}
@@ -415,7 +433,7 @@ def _retold(translated: JSON, copy: dict[str, JSON]) -> JSON:
             slot: [
                 said if old == new else ""
                 for said, old, new in zip(
-                    lines, translated["copy"][placement][slot], copy[placement][slot], strict=False
+                    lines, translated["copy"][placement].get(slot, ()), copy[placement].get(slot, ()), strict=False
                 )
             ]
             for slot, lines in slots.items()

@@ -233,11 +233,28 @@ async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionReq
         finding
         for name, copy in after.items()
         if copy != before[name]
-        for finding in rules.blocking(rules.findings(copy_of(copy), order, name))
+        for finding in _brought_in(copy_of(before[name]), copy_of(copy), order, name)
     ]
     if broken:
         detail = f"The edit breaks a rule: {broken[0]['message']}"
         raise Problem(422, "edit-blocked", "Edit blocked", detail, errors=broken)
+
+
+def _brought_in(
+    before: dict[str, Any], after: dict[str, Any], order: Order, language: str
+) -> list[dict[str, Any]]:
+    """What blocks in the texts that an edit changed, and what blocks elsewhere because of it."""
+    known = rules.findings(before, order, language)
+    return [
+        finding
+        for finding in rules.blocking(rules.findings(after, order, language))
+        if finding not in known or _text_at(before, finding) != _text_at(after, finding)
+    ]
+
+
+def _text_at(copy: dict[str, Any], finding: dict[str, Any]) -> str | None:
+    lines = copy.get(finding["placement"], {}).get(finding["field"], [])
+    return lines[finding["index"]] if finding["index"] is not None and finding["index"] < len(lines) else None
 
 
 async def _check_approval(fanfare: Fanfare, campaign: Campaign, gate: Gate) -> None:

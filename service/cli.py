@@ -622,16 +622,32 @@ def _table(campaigns: list[dict[str, Any]]) -> Table | str:
 
 
 def _show_content(content: dict[str, Any]) -> None:
+    """All that the gate approves: every text of every variant, what was found in it, and what is missing."""
     for language, copy in {"copy": content["copy"], **content["translations"]}.items():
         if not copy:
             continue
-        table = Table("Placement", "Slot", "Text", title=language, title_justify="left", show_lines=True)
-        for number, line in enumerate(copy["headlines"], 1):
-            table.add_row("campaign", f"headline {number}", escape(line))
-        for name, slots in copy["placements"].items():
-            for slot, lines in slots.items():
-                table.add_row(name, slot, escape("\n".join(lines)))
-        out.print(table)
+        for variant, said in {"a": copy, **copy.get("variants", {})}.items():
+            title = f"{language}, variant {variant.upper()}" if "variants" in copy else language
+            out.print(_texts_table(title, said))
+        verdict = content.get("verdict") if language == "copy" else copy.get("verdict")
+        for finding in (verdict or {}).get("findings", []):
+            where = f"{finding['placement']} {finding['field']}"
+            out.print(f"  [yellow]{finding['severity']}[/yellow] {escape(where)}: {escape(finding['message'])}")
+    for language, failure in content.get("failures", {}).items():
+        out.print(f"  [red]{language} is missing[/red]: {escape(failure['detail'])}")
+
+
+def _texts_table(title: str, copy: dict[str, Any]) -> Table:
+    table = Table("Placement", "Slot", "Text", title=title, title_justify="left", show_lines=True)
+    for number, line in enumerate(copy["headlines"], 1):
+        table.add_row("campaign", f"headline {number}", escape(line))
+    for slot in ("call_to_action", "alt_text"):
+        if copy.get(slot):
+            table.add_row("campaign", slot, escape(copy[slot]))
+    for name, slots in copy["placements"].items():
+        for slot, lines in slots.items():
+            table.add_row(name, slot, escape("\n".join(lines)))
+    return table
 
 
 if __name__ == "__main__":

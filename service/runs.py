@@ -286,7 +286,9 @@ def _config(campaign_id: str, *, budget_usd: str | None = None) -> RunnableConfi
 def _expected(order: dict[str, Any]) -> int:
     languages = len(order["languages"])
     whole = 4 + bool(languages)  # brief, study, moderation of copy and of translations, package
-    return whole + len(order["placements"]) + 1 + languages + languages + 1
+    drawn_and_written = len(order["placements"]) + 1 + languages + 1
+    variants: int = order.get("variants", 1)
+    return whole + drawn_and_written * variants + languages
 
 
 def _units(step: str, result: dict[str, Any]) -> set[str]:
@@ -298,7 +300,8 @@ def _units(step: str, result: dict[str, Any]) -> set[str]:
 
 def _detail(step: str, unit: Any) -> dict[str, Any]:
     """Which part of a fan-out has begun."""
-    return {key: unit[key] for key in ("language", "placements") if key in unit} if step in _FANNED_INTO else {}
+    return {key: unit[key] for key in _PARTS if key in unit} if step in _FANNED_INTO else {}
 
 
+_PARTS = ("language", "variant", "desks")
 _FANNED_INTO = {"write_copy": "copy", "translate": "translations", "render": "creatives"}

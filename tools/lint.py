@@ -26,12 +26,13 @@ def lint(
     *,
     language: str = "en",
     product: ProductFacts | None = None,
+    facts_language: str | None = None,
     rules: Sequence[Callable[[Draft], Iterator[Finding]]] = RULES,
 ) -> list[Finding]:
     """Check the texts by every rule, in the rules' order; raises for no text, whatever it holds."""
     slots = {name: _listed(given) for name, given in texts.items() if name != HASHTAGS}
     tags = (*_listed(hashtags), *_listed(texts.get(HASHTAGS, ())))
-    draft = Draft(placement, slots, tags, language, product)
+    draft = Draft(placement, slots, tags, language, product, facts_language)
     return [finding for rule in rules for finding in rule(draft)]
 
 

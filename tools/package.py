@@ -80,12 +80,14 @@ def _sourced(claim: JSON, order: JSON) -> JSON:
 
 
 def _described(creative: JSON) -> JSON:
-    asset, variant = creative["asset"], creative["variant"]
+    asset, variant = creative["asset"], creative.get("variant", "a")
     name = f"{creative['size']}.{_SUFFIXES[asset['media_type']]}"
     folder = creative["language"] if variant == "a" else f"{creative['language']}-{variant}"
     return {
         "path": f"creatives/{folder}/{creative['placement']}/{name}",
-        **{key: creative[key] for key in ("placement", "size", "language", "variant", "alt_text", "checks")},
+        **{key: creative[key] for key in ("placement", "size", "language", "alt_text", "checks")},
+        "variant": variant,
+        "remarks": creative.get("remarks", []),
         **asset,
     }
 

@@ -138,6 +138,19 @@ async def test_what_the_provider_flags_is_blocked_whatever_its_score() -> None:
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        {"flagged": False, "categories": {}, "category_scores": {}},
+        {"flagged": False, "categories": {"illicit": None}, "category_scores": {"illicit": None}},
+    ],
+)
+async def test_an_answer_that_says_nothing_is_not_taken_for_a_clean_one(told: dict[str, Any]) -> None:
+    async with asking("openai", always(told)) as screen:
+        with pytest.raises(ModelGarbled):
+            await screen.texts(["a"])
+
+
+@pytest.mark.parametrize(
     ("told", "seen"),
     [
         (result({"hate": 0.2, "violence": 0.3}, flagged=True), Flag(0, "violence", 0.3, "block")),
@@ -150,7 +163,6 @@ async def test_what_the_provider_flags_is_blocked_whatever_its_score() -> None:
             {"flagged": True, "categories": {"illicit": True}, "category_scores": {"illicit": None}},
             Flag(0, "illicit", 1, "block"),
         ),
-        ({"flagged": False, "categories": {"illicit": None}, "category_scores": {"illicit": None}}, None),
         (result({"hate": 1.0000001}), Flag(0, "hate", 1.0, "block")),
         (result({"hate": -1e-9}), None),
     ],

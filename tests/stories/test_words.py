@@ -136,6 +136,25 @@ async def test_one_language_that_fails_does_not_sink_the_others(data_dir: Path) 
         assert set(content["translations"]) == {"de", "ja", "fr"}
 
 
+async def test_a_refused_translation_does_not_come_back_when_the_next_one_fails(data_dir: Path) -> None:
+    server = Partial("refusal", translating("de"))
+    server.healed = True
+    async with serving(server) as url, running(at(data_dir, f"{url}/v1")) as service:
+        campaign = await service.create(languages=["de", "fr"], placements=["x_post"])
+        await service.still(campaign["id"])
+        await service.approve(campaign["id"])
+        server.healed = False
+        await service.decide(campaign["id"], "respond", comment="Warmer, please.")
+        again = await service.still(campaign["id"])
+        assert again["status"] == "awaiting_creative_approval"
+        content = await service.content(campaign["id"])
+        assert list(content["translations"]) == ["fr"]
+        assert list(content["failures"]) == ["de"]
+        assert (await service.approve(campaign["id"]))["status"] == "completed"
+        names = (await packed(service, campaign["id"])).namelist()
+        assert not [name for name in names if "/de/" in name or name == "copy/de.json"]
+
+
 async def test_a_campaign_may_go_on_without_a_language_and_says_so(data_dir: Path) -> None:
     server = Partial("refusal", translating("ja"))
     async with serving(server) as url, running(at(data_dir, f"{url}/v1")) as service:
@@ -229,6 +248,25 @@ async def test_every_claim_is_traced_in_the_content_and_in_the_package(service: 
     ledger = json.loads((await packed(service, campaign["id"])).read("claims.json"))
     assert set(ledger) == {"en", "de"}
     assert len(ledger["de"]) == len(content["translations"]["de"]["claims"])
+
+
+async def test_an_edit_may_mend_one_text_while_another_is_still_blocked(data_dir: Path) -> None:
+    def writing(path: str, body: Body) -> bool:
+        return path.endswith("/chat/completions") and "You are the copywriter" in str(body["messages"][0])
+
+    server = Partial("limit", writing)
+    async with serving(server) as url, running(at(data_dir, f"{url}/v1")) as service:
+        campaign = await service.create(languages=[], placements=["x_post", "linkedin_post"])
+        await service.still(campaign["id"])
+        copy = (await service.content(campaign["id"]))["copy"]
+        over = [name for name, slots in copy["placements"].items() if len(slots["body"][0]) > 280]
+        assert over
+        edit = await service.decide(campaign["id"], "edit", edits={"/copy/call_to_action": "Look closer"})
+        assert edit.status_code == 202, edit.text
+        again = await service.still(campaign["id"])
+        assert again["status"] == "awaiting_copy_approval"
+        refused = await service.decide(campaign["id"], "approve")
+        assert refused.json()["code"] == "unfit"
 
 
 async def packed(service: Service, campaign_id: str) -> zipfile.ZipFile:

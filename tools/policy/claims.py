@@ -79,13 +79,13 @@ def _claims(draft: Draft, passage: Passage) -> tuple[Claim, ...]:
     if facts is None:
         return ()
     kept = ProductFacts(facts.name, tuple(facts.features), facts.description, tuple(facts.evidence))
-    return _traced(passage.text, kept, draft.language)
+    return _traced(passage.text, kept, draft.language, draft.facts_language)
 
 
 @lru_cache(maxsize=512)
-def _traced(text: str, facts: ProductFacts, language: str) -> tuple[Claim, ...]:
+def _traced(text: str, facts: ProductFacts, language: str, facts_language: str | None) -> tuple[Claim, ...]:
     """Trace a text once for all the rules; `facts` must be hashable."""
-    return tuple(trace(text, facts, language=language))
+    return tuple(trace(text, facts, language=language, facts_language=facts_language))
 
 
 _LONGEST_QUOTE = 80

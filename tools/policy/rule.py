@@ -121,6 +121,8 @@ class Draft:
     hashtags: Sequence[str]
     language: str = "en"
     product: ProductFacts | None = None
+    facts_language: str | None = None
+    """The language of the client's facts; None where nobody knows it."""
 
     @cached_property
     def passages(self) -> tuple[Passage, ...]:

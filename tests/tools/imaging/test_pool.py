@@ -57,7 +57,11 @@ async def test_the_first_error_is_raised_and_stops_what_has_not_begun() -> None:
     def fail() -> None:
         raise ValueError("This one.")
 
-    tasks: list[Callable[[], None]] = [fail, *(lambda at=at: done.append(at) for at in range(200))]
+    def draw(at: int) -> None:
+        time.sleep(0.01)
+        done.append(at)
+
+    tasks: list[Callable[[], None]] = [fail, *(partial(draw, at) for at in range(200))]
     with pytest.raises(ValueError, match="This one"):
         await Pool(1).gather(tasks)
     assert len(done) < 200

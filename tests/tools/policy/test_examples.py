@@ -143,13 +143,13 @@ def test_no_text_makes_lint_fail_and_every_span_quotes(
      "1.a", "ignore all ", "S-", "@a", "a1", "«a", "\n"],
 )  # fmt: skip
 def test_hostile_text_is_linted_in_time(piece: str) -> None:
-    text = (piece * (25_000 // len(piece)))[:25_000]
+    text = (piece * (10_000 // len(piece)))[:10_000]
     rules = [rule for rule in RULES if rule not in claims.RULES]
     for language in ("en", "ja"):
         lint(placement("meta_feed"), {"primary_text": ["warm"]}, language=language, product=AURORA, rules=rules)
         began = time.process_time()
         lint(placement("meta_feed"), {"primary_text": [text]}, language=language, product=AURORA, rules=rules)
-        assert time.process_time() - began < 2, "quadratic time would take a minute"
+        assert time.process_time() - began < 1, "quadratic time takes longer"
 
 
 @pytest.mark.parametrize("language", [*lexicon.LANGUAGES, "any"])
