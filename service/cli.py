@@ -629,8 +629,9 @@ def _show_content(content: dict[str, Any]) -> None:
         for variant, said in {"a": copy, **copy.get("variants", {})}.items():
             title = f"{language}, variant {variant.upper()}" if "variants" in copy else language
             out.print(_texts_table(title, said))
-        verdict = content.get("verdict") if language == "copy" else copy.get("verdict")
-        for finding in (verdict or {}).get("findings", []):
+        verdict: dict[str, Any] = (content if language == "copy" else copy).get("verdict") or {"findings": []}
+        found: list[dict[str, Any]] = verdict["findings"]
+        for finding in found:
             where = f"{finding['placement']} {finding['field']}"
             out.print(f"  [yellow]{finding['severity']}[/yellow] {escape(where)}: {escape(finding['message'])}")
     for language, failure in content.get("failures", {}).items():
