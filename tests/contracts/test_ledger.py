@@ -98,8 +98,8 @@ async def test_two_replicas_make_one_call(ledger: RedisLedger, elsewhere: RedisL
 
 
 async def test_a_call_longer_than_the_lease_is_one_call(client: AsyncClient, elsewhere: RedisLedger) -> None:
-    make = Maker(seconds=1.0)
-    brief = RedisLedger(client, lease_seconds=0.3)
+    make = Maker(seconds=4.0)
+    brief = RedisLedger(client, lease_seconds=1.5)
     leading = asyncio.create_task(once(brief, make))
     await make.begun.wait()
     assert await once(elsewhere, make) == (b"entry 1", False)

@@ -91,22 +91,11 @@ async def test_a_server_that_cannot_count_is_answered_for(data_dir: Path, fault:
         assert float(ended["cost"]["usd"]) >= 0
 
 
-async def test_a_text_over_its_limit_is_written_anew_and_never_cut(data_dir: Path) -> None:
-    server = Failing("limit", times=3)
-    async with facing(server, data_dir) as service:
-        campaign = await service.create(ASKED)
-        ended = await service.still(campaign["id"])
-        content = await service.content(campaign["id"])
-        assert ended["status"] == "completed", ended["error"]
-        assert content["verdict"]["decision"] == "pass"
-        assert server.asked > NEEDED
-
-
 class Careless:
-    """A model server that leaves a text out wherever it can, until it is told of it."""
+    """A model server whose copywriter goes wrong wherever it can, until it is told of it."""
 
-    def __init__(self) -> None:
-        self.ill: ASGIApp = rehearsal(faults={"left-out": 1.0})
+    def __init__(self, fault: str = "left-out") -> None:
+        self.ill: ASGIApp = rehearsal(faults={fault: 1.0})
         self.well: ASGIApp = rehearsal()
         self.asked = 0
 
@@ -116,8 +105,10 @@ class Careless:
             return
         self.asked += 1
         request = Request(scope, receive)
-        told = any(message["role"] == "assistant" for message in (await request.json())["messages"])
-        await (self.well if told else self.ill)(scope, _once(await request.body()), send)
+        messages = (await request.json())["messages"]
+        told = any(message["role"] == "assistant" for message in messages) or '"rule"' in str(messages[1])
+        writes = "You are the copywriter" in str(messages[0])
+        await (self.ill if writes and not told else self.well)(scope, _once(await request.body()), send)
 
 
 def _once(body: bytes) -> Receive:
@@ -125,6 +116,17 @@ def _once(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
+
+
+async def test_a_text_over_its_limit_is_written_anew_and_never_cut(data_dir: Path) -> None:
+    server = Careless("limit")
+    async with facing(server, data_dir) as service:
+        campaign = await service.create(ASKED)
+        ended = await service.still(campaign["id"])
+        content = await service.content(campaign["id"])
+        assert ended["status"] == "completed", ended["error"]
+        assert content["verdict"]["decision"] == "pass"
+        assert server.asked > NEEDED
 
 
 async def test_a_text_that_was_left_out_is_asked_for_again(data_dir: Path) -> None:
