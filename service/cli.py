@@ -38,6 +38,7 @@ from service.server import serve as serve_http
 from service.settings import Settings
 from tools.imaging.certificate import CertificateExists, make_test_chain
 from tools.lint import RULES
+from tools.package import CONTACT_SHEET
 from tools.placements import PLACEMENTS, UnknownPlacement, placement
 
 out = Console(soft_wrap=True)
@@ -566,7 +567,7 @@ async def _fetch(client: Client, campaign: dict[str, Any], output: Path) -> dict
     return {
         "package": str(folder.with_suffix(".zip")),
         "page": str(folder / "index.html"),
-        "contact_sheet": str(folder / "contact-sheet.png"),
+        "contact_sheet": str(folder / CONTACT_SHEET),
     }
 
 

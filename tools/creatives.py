@@ -69,7 +69,7 @@ class Photo:
         return {"focus": asdict(find_focus(self.source)), "colours": list(dominant_colours(self.source))}
 
 
-def draw(
+async def drawn(
     photo: Photo,
     placements: Sequence[Placement],
     *,
@@ -80,22 +80,9 @@ def draw(
 ) -> list[Drawn]:
     """Every creative of `placements` in one language; `measured` is what `Photo.measure` said.
 
-    Sizes that come out alike are rendered once. This waits; who runs an event loop awaits `drawn`.
+    Sizes that come out alike are rendered once. The event loop goes on meanwhile; once cancelled, no further
+    picture is begun.
     """
-    plan = _Plan.of(placements, language, headline, call_to_action, measured)
-    return plan.filled(pool().run(plan.tasks(photo)))
-
-
-async def drawn(
-    photo: Photo,
-    placements: Sequence[Placement],
-    *,
-    language: Language,
-    headline: str,
-    call_to_action: str,
-    measured: dict[str, Any],
-) -> list[Drawn]:
-    """What `draw` makes, while the event loop goes on; once cancelled, no further picture is begun."""
     plan = _Plan.of(placements, language, headline, call_to_action, measured)
     return plan.filled(await pool().gather(plan.tasks(photo)))
 

@@ -18,11 +18,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from tools.counting import measure
-from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_sheet
+from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages
 from tools.languages import language
 from tools.placements import PLACEMENTS
 
 JSON = dict[str, Any]
+CONTACT_SHEET = "contact-sheet.jpg"
+"""The first page; further ones are numbered."""
+
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -47,7 +50,8 @@ def build(
     }
     contents["claims.json"] = _json(_claims(order, content))
     contents["copy.csv"] = _csv(copies)
-    contents["contact-sheet.png"] = _sheet(order, copies, made, pictures, cost)
+    for number, page in enumerate(_sheet(order, copies, made, pictures, cost), 1):
+        contents[CONTACT_SHEET if number == 1 else f"contact-sheet-{number}.jpg"] = page
     contents["index.html"] = _page(order, content, copies, made, cost)
     contents["manifest.json"] = _json(_manifest(order, content, contents, made, cost, approved))
     return Package(_zip(contents), len(contents))
@@ -150,7 +154,7 @@ def _harmless(cell: str) -> str:
 
 def _sheet(
     order: JSON, copies: Mapping[str, JSON], made: list[JSON], pictures: Mapping[str, bytes], cost: JSON
-) -> bytes:
+) -> Iterator[bytes]:
     facts = [
         ("Tone", order["tone"]),
         ("Languages", ", ".join(language(code).english for code in copies)),
@@ -163,7 +167,7 @@ def _sheet(
         for code, copies_of in copies.items()
         for variant, copy in _variants(copies_of).items()
     ]
-    return contact_sheet(header, sections)
+    return contact_pages(header, sections)
 
 
 def _section(code: str, variant: str, copy: JSON, made: list[JSON], pictures: Mapping[str, bytes]) -> SheetSection:

@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from agents.offline import rehearsal
 from service.server import serving
 from service.settings import Settings
+from tests.models import Failing
 from tests.running import running
-from tests.stories.test_model_faults import Failing, facing
+from tests.stories.test_model_faults import facing
 
 pytestmark = pytest.mark.faults
 

@@ -7,13 +7,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from pydantic import SecretStr
-from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from agents.offline import rehearsal
 from service.server import serving
-from service.settings import Settings
+from tests.models import Body, Failing, Partial, at, writing
 from tests.running import Service, running
 
 ASKED: dict[str, Any] = {"languages": [], "placements": ["x_post"], "approval": "none"}
@@ -21,38 +18,11 @@ NEEDED = 5
 """Chat calls of such a campaign: brief, study, the campaign's lines, the post, the judge."""
 
 
-class Failing:
-    """A model server whose first chat calls go wrong in a certain way, and all later ones well."""
-
-    def __init__(self, fault: str, *, times: int = 1) -> None:
-        self.ill: ASGIApp = rehearsal(faults={fault: 1.0})
-        self.well: ASGIApp = rehearsal()
-        self.times = times
-        self.asked = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chat = scope["type"] == "http" and scope["path"].endswith("/chat/completions")
-        self.asked += chat
-        await (self.ill if chat and self.asked <= self.times else self.well)(scope, receive, send)
-
-
 @contextlib.asynccontextmanager
 async def facing(server: ASGIApp, data_dir: Path, **more: Any) -> AsyncGenerator[Service]:
     """The service with this model server."""
     async with serving(server) as url, running(at(data_dir, f"{url}/v1", **more)) as service:
         yield service
-
-
-def at(data_dir: Path, url: str, **more: Any) -> Settings:
-    usual: dict[str, Any] = {
-        "data_dir": data_dir,
-        "openai_base_url": url,
-        "openai_api_key": SecretStr("sk-rehearsal"),
-        "model": "rehearsal",
-        "model_timeout_seconds": 3,
-        "model_patience_seconds": 20,
-    }
-    return Settings(**(usual | more))
 
 
 async def kept(service: Service, campaign_id: str) -> str:
@@ -91,35 +61,17 @@ async def test_a_server_that_cannot_count_is_answered_for(data_dir: Path, fault:
         assert float(ended["cost"]["usd"]) >= 0
 
 
-class Careless:
-    """A model server whose copywriter goes wrong wherever it can, until it is told of it."""
-
-    def __init__(self, fault: str = "left-out") -> None:
-        self.ill: ASGIApp = rehearsal(faults={fault: 1.0})
-        self.well: ASGIApp = rehearsal()
-        self.asked = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].endswith("/chat/completions"):
-            await self.well(scope, receive, send)
-            return
-        self.asked += 1
-        request = Request(scope, receive)
-        messages = (await request.json())["messages"]
-        told = any(message["role"] == "assistant" for message in messages) or '"rule"' in str(messages[1])
-        writes = "You are the copywriter" in str(messages[0])
-        await (self.ill if writes and not told else self.well)(scope, _once(await request.body()), send)
+def writing_anew(path: str, body: Body) -> bool:
+    """A copywriter's call that nobody has told yet what is wrong."""
+    return writing(path, body) and not _told(body["messages"])
 
 
-def _once(body: bytes) -> Receive:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
+def _told(messages: list[Body]) -> bool:
+    return any(message["role"] == "assistant" for message in messages) or '"rule"' in str(messages[1])
 
 
 async def test_a_text_over_its_limit_is_written_anew_and_never_cut(data_dir: Path) -> None:
-    server = Careless("limit")
+    server = Partial("limit", writing_anew)
     async with facing(server, data_dir) as service:
         campaign = await service.create(ASKED)
         ended = await service.still(campaign["id"])
@@ -130,7 +82,7 @@ async def test_a_text_over_its_limit_is_written_anew_and_never_cut(data_dir: Pat
 
 
 async def test_a_text_that_was_left_out_is_asked_for_again(data_dir: Path) -> None:
-    server = Careless()
+    server = Partial("left-out", writing_anew)
     async with facing(server, data_dir) as service:
         campaign = await service.create(ASKED)
         ended = await service.still(campaign["id"])

@@ -51,7 +51,7 @@ def _complete(data: bytes, content: Any) -> None:
         names = set(archive.namelist())
         manifest = json.loads(archive.read("manifest.json"))
         page = archive.read("index.html").decode()
-        sheet = Image.open(io.BytesIO(archive.read("contact-sheet.png")))
+        sheet = Image.open(io.BytesIO(archive.read("contact-sheet.jpg")))
         for entry in manifest["files"]:
             assert entry["path"] in names
         for creative in content["creatives"]:

@@ -9,46 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agents.offline import rehearsal
 from agents.prompts import fenced_data
 from service.server import serving
+from tests.models import Body, Partial, at, judging, writing
 from tests.running import Service, running
-from tests.stories.test_model_faults import at
-
-Body = dict[str, Any]
-
-
-class Partial:
-    """A model server on which certain calls go wrong, each in a certain way."""
-
-    def __init__(self, fault: str, when: Callable[[str, Body], bool]) -> None:
-        self.ill: ASGIApp = rehearsal(faults={fault: 1.0})
-        self.well: ASGIApp = rehearsal()
-        self.when = when
-        self.healed = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self.well(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        body = await request.body()
-        wrong = not self.healed and self.when(scope["path"], json.loads(body))
-        await (self.ill if wrong else self.well)(scope, _replay(body), send)
-
-
-def _replay(body: bytes) -> Receive:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
-def judging(path: str, body: Body) -> bool:
-    return path.endswith("/chat/completions") and "You are the moderator" in str(body["messages"][0])
 
 
 def screening(path: str, _: Body) -> bool:
@@ -89,7 +54,6 @@ async def test_a_judge_that_cannot_answer_means_a_person_must_look(data_dir: Pat
 
 async def test_a_screen_that_cannot_be_reached_means_a_person_must_look(data_dir: Path) -> None:
     server = Partial("500", screening)
-    settings = at(data_dir, "http://127.0.0.1:9/v1", model_patience_seconds=1)
     async with serving(server) as url:
         settings = at(data_dir, f"{url}/v1", model_patience_seconds=1)
         async with running(settings) as service:
@@ -217,9 +181,6 @@ async def test_an_edit_of_the_second_variant_is_taken(service: Service) -> None:
 
 
 async def test_what_a_platform_refuses_nobody_can_approve(data_dir: Path) -> None:
-    def writing(path: str, body: Body) -> bool:
-        return path.endswith("/chat/completions") and "You are the copywriter" in str(body["messages"][0])
-
     server = Partial("limit", writing)
     async with serving(server) as url, running(at(data_dir, f"{url}/v1")) as service:
         campaign = await service.create(languages=[], placements=["x_post"])
@@ -251,9 +212,6 @@ async def test_every_claim_is_traced_in_the_content_and_in_the_package(service: 
 
 
 async def test_an_edit_may_mend_one_text_while_another_is_still_blocked(data_dir: Path) -> None:
-    def writing(path: str, body: Body) -> bool:
-        return path.endswith("/chat/completions") and "You are the copywriter" in str(body["messages"][0])
-
     server = Partial("limit", writing)
     async with serving(server) as url, running(at(data_dir, f"{url}/v1")) as service:
         campaign = await service.create(languages=[], placements=["x_post", "linkedin_post"])

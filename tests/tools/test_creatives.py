@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tools import creatives
-from tools.creatives import Drawn, Photo, draw, drawn, opened
+from tools.creatives import Drawn, Photo, drawn, opened
 from tools.imaging.pool import pool
 from tools.imaging.render import Creative, CreativeSpec, render
 from tools.imaging.shelf import Shelf
@@ -91,13 +91,10 @@ async def test_two_campaigns_at_once_are_as_each_alone() -> None:
         assert await asyncio.gather(*(campaign(*job) for job in jobs)) == alone
 
 
-def test_waiting_and_awaiting_give_the_same() -> None:
+async def test_every_size_of_every_placement_is_drawn_in_their_order() -> None:
     photo = Photo.open(ONE)
-    told = texts("en", photo.measure())
-    waited = draw(photo, placements(), **told)  # type: ignore[arg-type]
-    awaited = asyncio.run(drawn(photo, placements(), **told))  # type: ignore[arg-type]
-    assert waited == awaited
-    assert [(one.placement, one.size) for one in waited] == [
+    made = await drawn(photo, placements(), **texts("en", photo.measure()))  # type: ignore[arg-type]
+    assert [(one.placement, one.size) for one in made] == [
         (placement.id, size.name) for placement in placements() for size in placement.creatives
     ]
 
@@ -129,7 +126,7 @@ def test_an_unusable_photo_is_refused_each_time(decoded: list[int]) -> None:
     assert len(decoded) == 2
 
 
-def test_sizes_that_come_out_alike_are_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sizes_that_come_out_alike_are_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[CreativeSpec] = []
 
     def counted(source: SourcePicture, spec: CreativeSpec) -> Creative:
@@ -139,7 +136,7 @@ def test_sizes_that_come_out_alike_are_rendered_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(creatives, "render", counted)
     photo = Photo.open(ONE)
     same = [PLACEMENTS["google_pmax"], PLACEMENTS["google_demand_gen"]]
-    made = draw(photo, same, **texts("en", photo.measure()))  # type: ignore[arg-type]
+    made = await drawn(photo, same, **texts("en", photo.measure()))  # type: ignore[arg-type]
     assert len(made) == 6
     assert len(rendered) == 3
     assert pixels(made[:3]) == pixels(made[3:])

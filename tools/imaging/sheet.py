@@ -14,7 +14,7 @@ from tools.imaging.glyphs import is_visible
 from tools.imaging.pool import pool
 from tools.imaging.scaling import scaled
 from tools.imaging.typeset import Direction, Setting, TextBlock, Weight, set_text
-from tools.imaging.vips import Pixels, joined, stack
+from tools.imaging.vips import Pixels, joined
 
 WIDTH: Final = 1600
 MARGIN: Final = 88
@@ -83,12 +83,6 @@ def contact_pages(header: SheetHeader, sections: Iterable[SheetSection]) -> Iter
     yield _page(page)
 
 
-def contact_sheet(header: SheetHeader, sections: Iterable[SheetSection]) -> bytes:
-    """Draw all on one page as PNG, 1600 pixels wide; one card at a time is held as pixels."""
-    strips = [_png(strip) for strip in _strips(header, sections)]
-    return stack([*strips, _png(_blank(MARGIN))])
-
-
 def _blocks(header: SheetHeader, sections: Iterable[SheetSection]) -> Iterator[list[Pixels]]:
     """What no page may part."""
     yield [Pixels(_header(header))]
@@ -99,14 +93,6 @@ def _blocks(header: SheetHeader, sections: Iterable[SheetSection]) -> Iterator[l
             block = []
         if block:
             yield block
-
-
-def _strips(header: SheetHeader, sections: Iterable[SheetSection]) -> Iterator[Image.Image]:
-    yield _header(header)
-    for section in sections:
-        yield _section_head(section)
-        for card in section.cards:
-            yield _card(card, section)
 
 
 def _page(strips: Sequence[Pixels]) -> bytes:
@@ -331,9 +317,3 @@ def _advance(block: TextBlock, size: int) -> int:
 
 def _blank(height: int) -> Image.Image:
     return Image.new("RGB", (WIDTH, height), PAPER)
-
-
-def _png(strip: Image.Image) -> bytes:
-    file = io.BytesIO()
-    strip.save(file, "PNG", compress_level=1)
-    return file.getvalue()

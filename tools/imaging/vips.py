@@ -102,13 +102,6 @@ def joined(strips: Sequence[Pixels]) -> bytes:
     return jpeg
 
 
-def stack(strips: Sequence[bytes]) -> bytes:
-    """Join PNGs of one width from top to bottom into one PNG, reading each only as it is written."""
-    row = [_vips.Image.new_from_buffer(strip, "", access="sequential") for strip in strips]
-    png: bytes = _below_one_another(row).pngsave_buffer(compression=7, filter="sub", keep="none")
-    return png
-
-
 def _below_one_another(row: list[Any]) -> Any:
     while len(row) > 1:  # pairs of pairs: a chain of hundreds would be as many calls deep
         row = [_joined(row[at : at + 2]) for at in range(0, len(row), 2)]

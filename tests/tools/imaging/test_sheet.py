@@ -1,13 +1,13 @@
 """The contact sheet."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 
-from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages, contact_sheet
+from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages
 
 LONG = "Forty hours of battery, and a fit that disappears. " * 12
 
@@ -34,21 +34,27 @@ def opened(data: bytes) -> Image.Image:
     return page.convert("RGB")
 
 
+def alone(pages: Iterable[bytes]) -> Image.Image:
+    """The one page that there is."""
+    (page,) = pages
+    return opened(page)
+
+
 HEADER = SheetHeader(
     "Aurora", "Wireless headphones · premium", (("Languages", "2"), ("Cost", "$0.04"), ("Time", "18 s"))
 )
 
 
 def test_a_page_holds_every_section() -> None:
-    one = opened(contact_sheet(HEADER, [section()]))
-    two = opened(contact_sheet(HEADER, [section(), section("العربية", direction="rtl", language="ar")]))
+    one = alone(contact_pages(HEADER, [section()]))
+    two = alone(contact_pages(HEADER, [section(), section("العربية", direction="rtl", language="ar")]))
     assert one.width == two.width == 1600
     assert two.height > one.height + 500
 
 
 def test_right_to_left_puts_the_pictures_left() -> None:
-    ltr = opened(contact_sheet(HEADER, [section()]))
-    rtl = opened(contact_sheet(HEADER, [section(direction="rtl", language="ar")]))
+    ltr = alone(contact_pages(HEADER, [section()]))
+    rtl = alone(contact_pages(HEADER, [section(direction="rtl", language="ar")]))
     assert _reds(ltr)[0] > 600
     assert _reds(rtl)[0] < 300
 
@@ -74,33 +80,25 @@ def test_sections_are_asked_for_one_at_a_time() -> None:
             asked.append(title)
             yield SheetSection(title)
 
-    assert opened(contact_sheet(HEADER, sections())).height > 600
+    assert alone(contact_pages(HEADER, sections())).height > 600
     assert asked == ["English", "Deutsch", "日本語"]
 
 
 @pytest.mark.parametrize("text", ["", "\n" * 90, "x\n" * 60, "ก" * 900, "https://example.com/" + "a" * 400])
 def test_awkward_texts_stay_on_the_page(text: str) -> None:
     card = SheetCard("Feed", (("Caption", text),), (("300 × 250", thumbnail(300, 250)),))
-    page = opened(
-        contact_sheet(SheetHeader(text or "Untitled"), [SheetSection("English", headlines=(text,), cards=(card,))])
+    page = alone(
+        contact_pages(SheetHeader(text or "Untitled"), [SheetSection("English", headlines=(text,), cards=(card,))])
     )
-    assert page.getpixel((10, page.height - 10)) == (247, 246, 243)
+    corner = page.getpixel((10, page.height - 10))
+    assert corner == pytest.approx((247, 246, 243), abs=2)
     margin = page.crop((0, 200, 60, page.height)).convert("L")
     assert margin.getbbox() == (0, 0, *margin.size)
     assert sum(margin.histogram()[:230]) == 0
 
 
 def test_the_same_sheet_twice_is_the_same_file() -> None:
-    assert contact_sheet(HEADER, [section()]) == contact_sheet(HEADER, [section()])
-
-
-def test_pages_show_what_one_tall_page_shows() -> None:
-    sections = [section(), section("العربية", direction="rtl", language="ar")]
-    tall, pages = opened(contact_sheet(HEADER, sections)), list(contact_pages(HEADER, sections))
-    assert len(pages) == 1
-    assert Image.open(io.BytesIO(pages[0])).format == "JPEG"
-    apart = ImageChops.difference(tall, opened(pages[0])).convert("L")
-    assert ImageStat.Stat(apart).mean[0] < 1
+    assert list(contact_pages(HEADER, [section()])) == list(contact_pages(HEADER, [section()]))
 
 
 def test_many_cards_take_many_pages_and_a_page_is_held_at_a_time() -> None:
