@@ -17,7 +17,7 @@ from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api import models, routes
 from service.console import pages
 from service.problems import Problem, invalid, sentence
-from service.records import new_id
+from service.tables import new_id
 from service.wiring import Fanfare
 
 log = structlog.get_logger()

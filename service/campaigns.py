@@ -12,13 +12,13 @@ from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
 from graph.state import Gate, Order, Picture
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
+from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
-from service.records import AWAITING, ENDED, Campaign, IdempotencyConflict, new_id, now
+from service.records import IdempotencyConflict
+from service.tables import AWAITING, ENDED, Campaign, new_id, now
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
 from tools.imaging.source import UnusablePicture, inspect
-
-TENANT = "default"
 
 
 def parse_request(body: bytes) -> CampaignRequest:
@@ -35,7 +35,7 @@ def refusal(error: ValidationError) -> Problem:
     return invalid(sentence(errors), errors)
 
 
-async def picture_of(fanfare: Fanfare, data: bytes) -> Picture:
+async def picture_of(fanfare: Fanfare, caller: Caller, data: bytes) -> Picture:
     """Check an uploaded photo by decoding it, then keep it. Raises a 413 or 422 problem."""
     if len(data) > fanfare.settings.upload_max_bytes:
         raise too_large(fanfare)
@@ -43,7 +43,7 @@ async def picture_of(fanfare: Fanfare, data: bytes) -> Picture:
         info = await asyncio.to_thread(inspect, data)
     except UnusablePicture as error:
         raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
-    kept = await fanfare.assets.put(data, info.media_type, tenant=TENANT)
+    kept = await fanfare.assets.put(data, info.media_type, tenant=caller.tenant)
     return Picture(width=info.width, height=info.height, **kept.as_json())
 
 
@@ -54,17 +54,22 @@ def too_large(fanfare: Fanfare) -> Problem:
 
 
 async def create(
-    fanfare: Fanfare, request: CampaignRequest, image: bytes | None, *, idempotency_key: str | None = None
+    fanfare: Fanfare,
+    caller: Caller,
+    request: CampaignRequest,
+    image: bytes | None,
+    *,
+    idempotency_key: str | None = None,
 ) -> Campaign:
     """Write the campaign down and start it; an idempotency key seen before answers the first one."""
     _writable(fanfare, request)
-    picture = await _picture(fanfare, request, image)
+    picture = await _picture(fanfare, caller, request, image)
     asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "brand", "webhook_url"})
     campaign_id = new_id()
-    order = Order.model_validate({**asked, "id": campaign_id, "tenant": TENANT, "picture": picture})
+    order = Order.model_validate({**asked, "id": campaign_id, "tenant": caller.tenant, "picture": picture})
     created = now()
     campaign = Campaign(
-        id=campaign_id, tenant=TENANT, name=request.product.name, status="queued", step=None, progress=0.0,
+        id=campaign_id, tenant=caller.tenant, name=request.product.name, status="queued", step=None, progress=0.0,
         order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
         budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
         idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
@@ -82,12 +87,20 @@ async def create(
     return written
 
 
-async def get(fanfare: Fanfare, campaign_id: str) -> Campaign:
+async def get(fanfare: Fanfare, caller: Caller, campaign_id: str) -> Campaign:
     """The campaign; raises a 404 problem."""
-    campaign = await fanfare.records.get(campaign_id, tenant=TENANT)
+    campaign = await fanfare.records.get(campaign_id, tenant=caller.tenant)
     if campaign is None:
         raise not_found("campaign")
     return campaign
+
+
+async def _again(fanfare: Fanfare, campaign: Campaign) -> Campaign:
+    """The campaign as it is now; raises a 404 problem once it is gone."""
+    found = await fanfare.records.get(campaign.id, tenant=campaign.tenant)
+    if found is None:
+        raise not_found("campaign")
+    return found
 
 
 async def approval(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
@@ -100,9 +113,7 @@ async def approval(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
     return {"gate": gate, "revision": campaign.revision, "request": waiting[1], "content": shown["content"]}
 
 
-async def decide(
-    fanfare: Fanfare, campaign: Campaign, request: DecisionRequest, *, by: str | None = None
-) -> Campaign:
+async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: DecisionRequest) -> Campaign:
     """Take a decision, of many at once exactly one, and go on. Raises 409 and 422 problems."""
     _is_open(campaign, request)
     if request.type == "edit":
@@ -113,11 +124,15 @@ async def decide(
         detail = "Nothing here is written anew from a comment: there are no translations. Approve or reject."
         raise invalid(detail, [{"loc": ["type"], "msg": detail}])
     decision = Decision(
-        type=request.type, revision=request.revision, edits=request.edits, message=request.comment, by=by
+        type=request.type,
+        revision=request.revision,
+        edits=request.edits,
+        message=request.comment,
+        by=caller.subject,
     )
     kept = decision.model_dump(exclude_none=True, exclude_defaults=True)
     taken = await fanfare.records.decide(campaign.id, gate=request.gate, revision=request.revision, decision=kept)
-    now_is = await get(fanfare, campaign.id)
+    now_is = await _again(fanfare, campaign)
     if not taken:
         _is_open(now_is, request)
         raise _already()
@@ -132,10 +147,10 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
         {"status": "cancelled", "revision": None, "decision": None},
         where=("queued", "running", *AWAITING.values()),
     ):
-        now_is = await get(fanfare, campaign.id)
+        now_is = await _again(fanfare, campaign)
         raise conflict("already-ended", f"The campaign is {_said(now_is)}; there is nothing to cancel.")
     await fanfare.runs.cancel(campaign.id)
-    return await get(fanfare, campaign.id)
+    return await _again(fanfare, campaign)
 
 
 async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Campaign:
@@ -144,10 +159,10 @@ async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Ca
     if asked.budget_usd is not None:
         values["budget_usd"] = str(asked.budget_usd)
     if not await fanfare.records.change(campaign.id, values, where=("failed",)):
-        now_is = await get(fanfare, campaign.id)
+        now_is = await _again(fanfare, campaign)
         raise conflict("not-failed", f"The campaign is {_said(now_is)}; only a failed one can be retried.")
     fanfare.runs.go(campaign.id)
-    return await get(fanfare, campaign.id)
+    return await _again(fanfare, campaign)
 
 
 async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
@@ -176,18 +191,18 @@ def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
             raise invalid(detail, [{"loc": ["languages"], "msg": detail}])
 
 
-async def _picture(fanfare: Fanfare, request: CampaignRequest, image: bytes | None) -> Picture:
+async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: bytes | None) -> Picture:
     if image is not None and request.image is None:
-        return await picture_of(fanfare, image)
+        return await picture_of(fanfare, caller, image)
     if image is not None or request.image is None:
         detail = "A campaign needs one photo: a part `image`, or in JSON the sha256 of an uploaded asset."
         raise invalid(detail, [{"loc": ["image"], "msg": detail}])
     try:
-        data = await fanfare.assets.get(request.image, tenant=TENANT)
+        data = await fanfare.assets.get(request.image, tenant=caller.tenant)
     except AssetNotFound:
         detail = f"No asset {request.image} is stored; upload it with POST /v1/assets first."
         raise invalid(detail, [{"loc": ["image"], "msg": detail}]) from None
-    return await picture_of(fanfare, data)
+    return await picture_of(fanfare, caller, data)
 
 
 def _body_hash(request: CampaignRequest, picture: Picture) -> str:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agents.model import ModelError
 from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate, open_async
+from service.database import Database
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
-from service.records import Records
 from service.settings import Settings
 from service.wiring import open_screen
 
@@ -79,7 +79,7 @@ async def _database(settings: Settings) -> Examined:
     if settings.database_url is None:
         return Examined("Database", "ok", "SQLite in the data folder")
     try:
-        async with Records.open(settings.database_url) as records, records.engine.connect() as connection:
+        async with Database.open(settings.database_url) as database, database.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, OSError, ImportError) as error:
         return Examined("Database", "bad", f"{error}; check FANFARE_DATABASE_URL")

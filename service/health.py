@@ -18,7 +18,7 @@ async def readiness(fanfare: Fanfare) -> Readiness:
         warnings.extend(await fanfare.saver.check())
 
     async def database() -> None:
-        async with fanfare.records.engine.connect() as connection:
+        async with fanfare.database.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
     checks = {"redis": await _told(redis), "database": await _told(database)}

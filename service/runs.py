@@ -18,7 +18,8 @@ from graph.costs import total
 from graph.state import CampaignState, Gate
 from service.events import Events
 from service.problems import stopped
-from service.records import AWAITING, Campaign, Records
+from service.records import Records
+from service.tables import AWAITING, Campaign
 
 log = structlog.get_logger()
 

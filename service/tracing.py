@@ -10,8 +10,8 @@ from uuid import UUID
 from langsmith import Client, run_helpers
 from langsmith.run_trees import RunTree
 
-from service.records import Campaign
 from service.settings import Settings
+from service.tables import Campaign
 
 JSON = dict[str, Any]
 

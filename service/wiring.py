@@ -23,6 +23,7 @@ from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports
 from service import migrations
 from service.answers import RedisLedger
+from service.database import Database
 from service.embedded import hold, private_server
 from service.events import Events
 from service.purse import RedisPurse
@@ -44,6 +45,7 @@ class Fanfare:
 
     settings: Settings
     assets: AssetStore
+    database: Database
     records: Records
     events: Events
     runs: Runs
@@ -67,7 +69,8 @@ async def open_fanfare(
             redis_url = await stack.enter_async_context(private_server(settings.data_dir / "redis"))
         database_url = _database_url(settings)
         await migrations.upgrade(database_url)
-        records = await stack.enter_async_context(Records.open(database_url))
+        database = await stack.enter_async_context(Database.open(database_url))
+        records = Records(database)
         redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
         saver = await stack.enter_async_context(
             RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
@@ -84,7 +87,7 @@ async def open_fanfare(
             stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
         calm_the_collector()
         try:
-            yield Fanfare(settings, assets, records, events, runs, ports, saver, redis)
+            yield Fanfare(settings, assets, database, records, events, runs, ports, saver, redis)
         finally:
             await runs.drain(settings.stop_seconds)
 

@@ -2,10 +2,12 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import SecurityScopes
 
 from service import campaigns
-from service.records import Campaign
+from service.identity import LOCAL, Caller, Permission
+from service.tables import Campaign
 from service.wiring import Fanfare
 
 
@@ -16,8 +18,22 @@ def _fanfare(request: Request) -> Fanfare:
 App = Annotated[Fanfare, Depends(_fanfare)]
 
 
-async def _campaign(campaign_id: str, fanfare: App) -> Campaign:
-    return await campaigns.get(fanfare, campaign_id)
+async def _caller(scopes: SecurityScopes) -> Caller:
+    """Who calls, once it is known that they may do what the route's scopes say."""
+    for permission in scopes.scopes:
+        LOCAL.require(cast("Permission", permission))
+    return LOCAL
+
+
+Reader = Annotated[Caller, Security(_caller, scopes=["read"])]
+Writer = Annotated[Caller, Security(_caller, scopes=["write"])]
+Decider = Annotated[Caller, Security(_caller, scopes=["decide"])]
+Manager = Annotated[Caller, Security(_caller, scopes=["manage"])]
+
+
+async def _campaign(campaign_id: str, fanfare: App, caller: Reader) -> Campaign:
+    return await campaigns.get(fanfare, caller, campaign_id)
 
 
 Found = Annotated[Campaign, Depends(_campaign)]
+"""The campaign in the path, if it is the caller's."""

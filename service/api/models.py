@@ -16,7 +16,7 @@ from pydantic import (
 from agents.product import Line, Product
 from graph.approval import DecisionType
 from graph.state import Approval, Gate
-from service.records import Campaign, Status
+from service.tables import Campaign, Status
 from tools.counting import CountingRule
 from tools.languages import UnknownLanguage, language
 from tools.placements import DEFAULT_PLACEMENTS, UnknownPlacement, placement

@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import UploadFile as StarletteUpload
 
 from service import campaigns
-from service.api.deps import App, Found
+from service.api.deps import App, Decider, Found, Reader, Writer
 from service.api.models import (
     ApprovalBody,
     AssetBody,
@@ -32,7 +32,7 @@ from service.events import Event
 from service.health import readiness
 from service.lint import checked
 from service.problems import Problem, invalid, not_found
-from service.records import Campaign, Status
+from service.tables import Campaign, Status
 from service.wiring import Fanfare
 from tools.assets import AssetNotFound
 from tools.languages import LANGUAGES
@@ -76,11 +76,12 @@ async def create_campaign(
     request: Request,
     response: Response,
     fanfare: App,
+    caller: Writer,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> CampaignBody:
     """Create a campaign, as JSON with an uploaded asset or as a form with the photo, and start it."""
     asked, image = await _parts(request, fanfare)
-    campaign = await campaigns.create(fanfare, asked, image, idempotency_key=idempotency_key)
+    campaign = await campaigns.create(fanfare, caller, asked, image, idempotency_key=idempotency_key)
     response.headers["Location"] = f"/v1/campaigns/{campaign.id}"
     return CampaignBody.of(campaign)
 
@@ -88,6 +89,7 @@ async def create_campaign(
 @router.get("/campaigns", responses=problems(422), tags=["campaigns"])
 async def list_campaigns(
     fanfare: App,
+    caller: Reader,
     status: Status | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -95,7 +97,7 @@ async def list_campaigns(
 ) -> CampaignPage:
     """Campaigns, newest first."""
     after = _decode_cursor(cursor) if cursor else None
-    rows = await fanfare.records.page(campaigns.TENANT, status=status, query=q, after=after, limit=limit + 1)
+    rows = await fanfare.records.page(caller.tenant, status=status, query=q, after=after, limit=limit + 1)
     more = _encode_cursor(rows[limit - 1]) if len(rows) > limit else None
     return CampaignPage(items=[CampaignBody.of(row) for row in rows[:limit]], next_cursor=more)
 
@@ -124,13 +126,13 @@ async def get_content(campaign: Found, fanfare: App) -> dict[str, Any]:
     tags=["campaigns"],
 )
 async def follow_events(
-    campaign: Found, fanfare: App, last_event_id: Annotated[str | None, Header()] = None
+    campaign: Found, fanfare: App, caller: Reader, last_event_id: Annotated[str | None, Header()] = None
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens, as it happens; `Last-Event-ID` replays what was missed."""
     after = int(last_event_id) if last_event_id and _EVENT_ID.fullmatch(last_event_id) else 0
 
     async def final() -> Event | None:
-        now_is = await campaigns.get(fanfare, campaign.id)
+        now_is = await campaigns.get(fanfare, caller, campaign.id)
         return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
 
     async for event in fanfare.events.follow(campaign.id, after=after, final=final):
@@ -154,9 +156,9 @@ async def get_approval(campaign: Found, fanfare: App) -> dict[str, Any]:
     responses=problems(404, 409, 422),
     tags=["approval"],
 )
-async def decide(campaign: Found, fanfare: App, decision: DecisionRequest) -> CampaignBody:
+async def decide(campaign: Found, fanfare: App, caller: Decider, decision: DecisionRequest) -> CampaignBody:
     """Approve, edit, reject, or respond with what should change."""
-    return CampaignBody.of(await campaigns.decide(fanfare, campaign, decision))
+    return CampaignBody.of(await campaigns.decide(fanfare, caller, campaign, decision))
 
 
 @router.post(
@@ -165,7 +167,7 @@ async def decide(campaign: Found, fanfare: App, decision: DecisionRequest) -> Ca
     responses=problems(404, 409),
     tags=["campaigns"],
 )
-async def cancel_campaign(campaign: Found, fanfare: App) -> CampaignBody:
+async def cancel_campaign(campaign: Found, fanfare: App, _: Writer) -> CampaignBody:
     """Stop the campaign for good."""
     return CampaignBody.of(await campaigns.cancel(fanfare, campaign))
 
@@ -176,7 +178,9 @@ async def cancel_campaign(campaign: Found, fanfare: App) -> CampaignBody:
     responses=problems(404, 409, 422),
     tags=["campaigns"],
 )
-async def retry_campaign(campaign: Found, fanfare: App, asked: RetryRequest | None = None) -> CampaignBody:
+async def retry_campaign(
+    campaign: Found, fanfare: App, _: Writer, asked: RetryRequest | None = None
+) -> CampaignBody:
     """Go on with a failed campaign from its last checkpoint, with a new budget if one is given."""
     return CampaignBody.of(await campaigns.retry(fanfare, campaign, asked or RetryRequest()))
 
@@ -201,9 +205,9 @@ async def get_package(campaign: Found, fanfare: App) -> Response:
     responses=problems(413, 422),
     tags=["assets"],
 )
-async def upload_asset(file: UploadFile, fanfare: App) -> dict[str, Any]:
+async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[str, Any]:
     """Keep a photo for later campaigns."""
-    picture = await campaigns.picture_of(fanfare, await _read(file, fanfare))
+    picture = await campaigns.picture_of(fanfare, caller, await _read(file, fanfare))
     return picture.model_dump()
 
 
@@ -213,11 +217,11 @@ async def upload_asset(file: UploadFile, fanfare: App) -> dict[str, Any]:
     responses={**problems(404), 200: {"content": {"image/*": {}}}},
     tags=["assets"],
 )
-async def get_asset(sha256: str, fanfare: App) -> Response:
+async def get_asset(sha256: str, fanfare: App, caller: Reader) -> Response:
     """The bytes of a picture."""
     try:
-        ref = await fanfare.assets.find(sha256, tenant=campaigns.TENANT)
-        data = await fanfare.assets.get(sha256, tenant=campaigns.TENANT)
+        ref = await fanfare.assets.find(sha256, tenant=caller.tenant)
+        data = await fanfare.assets.get(sha256, tenant=caller.tenant)
     except AssetNotFound:
         raise not_found("asset") from None
     shown = "inline" if ref.media_type.startswith("image/") else "attachment"
@@ -230,19 +234,19 @@ async def get_asset(sha256: str, fanfare: App) -> Response:
 
 
 @router.post("/lint", responses=problems(422), tags=["lint"])
-def lint(asked: LintRequest) -> LintBody:  # not async: long texts take a worker thread and hold up nobody
+def lint(asked: LintRequest, _: Reader) -> LintBody:  # not async: it takes a worker thread
     """Check texts by the rules alone: without a campaign, and without a model."""
     return checked(asked)
 
 
 @router.get("/placements", tags=["tables"])
-async def list_placements() -> dict[str, Any]:
+async def list_placements(_: Reader) -> dict[str, Any]:
     """The placement table: slots, limits, sizes, sources."""
     return {"items": [one.as_json() for one in PLACEMENTS.values()], "next_cursor": None}
 
 
 @router.get("/languages", tags=["tables"])
-async def list_languages() -> dict[str, Any]:
+async def list_languages(_: Reader) -> dict[str, Any]:
     """The languages that can be asked for."""
     items = [
         {"code": one.code, "english": one.english, "endonym": one.endonym, "direction": one.direction}

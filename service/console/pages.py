@@ -11,10 +11,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from service import campaigns
-from service.api.deps import App
+from service.api.deps import App, Reader, Writer
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
+from service.identity import Caller
 from service.problems import Problem, invalid
-from service.records import Campaign
+from service.tables import Campaign
 from service.wiring import Fanfare, model_languages
 from tools.languages import LANGUAGES
 from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS
@@ -37,55 +38,58 @@ _INDEX_DIGITS = 5
 
 
 @router.get("/")
-async def index(request: Request, fanfare: App, q: Annotated[str, Query(max_length=200)] = "") -> Response:
+async def index(
+    request: Request, fanfare: App, caller: Reader, q: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
     """The newest campaigns."""
-    rows = await fanfare.records.page(campaigns.TENANT, status=None, query=q, after=None, limit=_PAGE)
+    rows = await fanfare.records.page(caller.tenant, status=None, query=q, after=None, limit=_PAGE)
     return _page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
 
 
 @router.get("/new")
-async def new(request: Request, fanfare: App) -> Response:
+async def new(request: Request, fanfare: App, _: Writer) -> Response:
     """The form for a new campaign."""
     return _new(request, fanfare, {}, None)
 
 
 @router.post("/new")
-async def create(request: Request, fanfare: App) -> Response:
+async def create(request: Request, fanfare: App, caller: Writer) -> Response:
     """Create what the form says, and show it."""
     async with request.form(max_files=1, max_part_size=1 << 20) as form:
         image = form.get("image")
         data = await image.read() if isinstance(image, UploadFile) else b""
         try:
-            campaign = await campaigns.create(fanfare, _request(form), data or None)
+            campaign = await campaigns.create(fanfare, caller, _request(form), data or None)
         except Problem as problem:
             return _new(request, fanfare, _typed(form), problem)
     return RedirectResponse(f"/campaigns/{campaign.id}", status_code=303)
 
 
 @router.get("/campaigns/{campaign_id}")
-async def show(request: Request, campaign_id: str, fanfare: App) -> Response:
+async def show(request: Request, campaign_id: str, fanfare: App, caller: Reader) -> Response:
     """One campaign: what is made so far, and the open gate."""
     try:
-        campaign = await campaigns.get(fanfare, campaign_id)
+        campaign = await campaigns.get(fanfare, caller, campaign_id)
     except Problem as problem:
         return _page(request, "problem.html", status=404, problem=problem)
     return await _show(request, fanfare, campaign, None)
 
 
 @router.post("/campaigns/{campaign_id}")
-async def decide(request: Request, campaign_id: str, fanfare: App) -> Response:
+async def decide(request: Request, campaign_id: str, fanfare: App, caller: Reader) -> Response:
     """Decide at the open gate, or cancel or retry, as the form's button says."""
-    campaign = await campaigns.get(fanfare, campaign_id)
+    campaign = await campaigns.get(fanfare, caller, campaign_id)
     async with request.form(max_files=0, max_fields=2000) as form:
         try:
-            await _act(fanfare, campaign, form)
+            await _act(fanfare, caller, campaign, form)
         except Problem as problem:
-            now_is = await campaigns.get(fanfare, campaign_id)
+            now_is = await campaigns.get(fanfare, caller, campaign_id)
             return await _show(request, fanfare, now_is, problem, _typed_texts(form))
     return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
 
 
-async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
+async def _act(fanfare: Fanfare, caller: Caller, campaign: Campaign, form: FormData) -> None:
+    caller.require("write" if form.get("action") in ("cancel", "retry") else "decide")
     match form.get("action"):
         case "cancel":
             await campaigns.cancel(fanfare, campaign)
@@ -105,7 +109,7 @@ async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
                 "comment": form.get("comment") or None,
                 "edits": edits,
             }
-            await campaigns.decide(fanfare, campaign, _validated(DecisionRequest, decision))
+            await campaigns.decide(fanfare, caller, campaign, _validated(DecisionRequest, decision))
 
 
 def _validated(kind: type[M], typed: dict[str, Any]) -> M:

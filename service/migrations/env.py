@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.records import Base
+from service.tables import Base
 
 
 def _migrate(connection: Connection) -> None:

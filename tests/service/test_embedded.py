@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from service import migrations
 from service.embedded import DataFolderInUse, hold, private_server
-from service.records import Base
+from service.tables import Base
 
 
 @pytest.mark.parametrize("name", ["plain", "with a space", "läng" * 30, 'q"uote'])
