@@ -1,6 +1,7 @@
 """The FastAPI service: lifespan, problems, correlation ids, and a door that only opens from here."""
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
@@ -11,20 +12,25 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api import models, routes
 from service.console import pages
+from service.metrics import Metrics
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
 from service.wiring import Fanfare
 
 log = structlog.get_logger()
 
+_ROUTERS = (routes.router, routes.health, pages.router)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION_LIMIT = 128
+_MALFORMED, _NOT_ALLOWED = 400, 405
 _TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large"}
 
 Opener = Callable[[], contextlib.AbstractAsyncContextManager[Fanfare]]
@@ -39,10 +45,13 @@ def create_app(opener: Opener) -> FastAPI:
             app.state.fanfare = fanfare
             yield
 
-    app = FastAPI(title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    app.include_router(routes.router)
-    app.include_router(routes.health)
-    app.include_router(pages.router)
+    app = FastAPI(
+        title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )  # fmt: skip
+    app.state.metrics = Metrics()
+    for router in _ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(packages=[("service", "console/static")]), name="static")
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
@@ -67,10 +76,13 @@ class _Door:
             return
         request = Request(scope)
         number = _correlation_id(request)
+        begun = time.monotonic()
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message.setdefault("headers", []).append((b"x-correlation-id", number.encode()))
+                metrics = cast("Metrics", request.app.state.metrics)
+                metrics.answered(_method(scope), _route(scope), message["status"], time.monotonic() - begun)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(correlation_id=number):
@@ -78,6 +90,17 @@ class _Door:
                 await _answer(problem)(scope, receive, tell)
                 return
             await self._app(scope, receive, tell)
+
+
+def _method(scope: Scope) -> str:
+    """The method, or `other` for names that callers make up."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "other"
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path that was asked for, or `none` where there is no such route."""
+    return str(getattr(scope.get("route"), "path", "none"))
 
 
 def _correlation_id(request: Request) -> str:
@@ -118,13 +141,24 @@ async def _refuse_invalid(_request: Request, error: Exception) -> Response:
     return _answer(invalid(sentence(cast("Any", errors)), errors))
 
 
-async def _refuse_http(_request: Request, error: Exception) -> Response:
+async def _refuse_http(request: Request, error: Exception) -> Response:
     refused = cast("HTTPException", error)
+    if refused.status_code == _MALFORMED:
+        return _answer(invalid(f"The body cannot be read: {refused.detail}", []))
     title = _TITLES.get(refused.status_code, "Refused")
     code = title.lower().replace(" ", "-")
     answer = _answer(Problem(refused.status_code, code, title, f"{refused.detail}; see /docs for the calls."))
     answer.headers.update(refused.headers or {})
+    if refused.status_code == _NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_allowed(request))
     return answer
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method that the path takes: each route of it knows only its own."""
+    ours = (route for router in _ROUTERS for route in router.routes if isinstance(route, Route))
+    here = [route for route in ours if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
-from service.tables import AWAITING, ENDED, Campaign, new_id, now
+from service.tables import AWAITING, ENDED, Campaign, Decided, new_id, now
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
 from tools.imaging.source import UnusablePicture, inspect
@@ -130,8 +130,13 @@ async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: 
         message=request.comment,
         by=caller.subject,
     )
-    kept = decision.model_dump(exclude_none=True, exclude_defaults=True)
-    taken = await fanfare.records.decide(campaign.id, gate=request.gate, revision=request.revision, decision=kept)
+    decided = Decided(
+        id=new_id(), tenant=campaign.tenant, campaign_id=campaign.id, gate=request.gate, revision=request.revision,
+        type=request.type, by=caller.subject, comment=request.comment, edits=dict(request.edits),
+        decided_at=now(),
+    )  # fmt: skip
+    resume = decision.model_dump(exclude_none=True, exclude_defaults=True)
+    taken = await fanfare.records.decide(decided, resume=resume)
     now_is = await _again(fanfare, campaign)
     if not taken:
         _is_open(now_is, request)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.database import Database
-from service.tables import AWAITING, Campaign, Status, now
+from service.tables import AWAITING, Campaign, Decided, Status, now
 
 
 class IdempotencyConflict(Exception):
@@ -71,23 +72,45 @@ class Records:
         conditions = [Campaign.id == campaign_id]
         if where is not None:
             conditions.append(Campaign.status.in_(where))
-        return await self._update(and_(*conditions), values)
-
-    async def decide(self, campaign_id: str, *, gate: str, revision: str, decision: dict[str, Any]) -> bool:
-        """Take `decision` if `gate` is open at `revision`; of many at once, exactly one is taken."""
-        open_gate = and_(
-            Campaign.id == campaign_id, Campaign.status == AWAITING[gate], Campaign.revision == revision
-        )
-        values = {"status": "queued", "revision": None, "decided_revision": revision, "decision": decision}
-        return await self._update(open_gate, values)
-
-    async def _update(self, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
         async with self._database.writing() as session:
-            statement = update(Campaign).where(condition).values(**values, updated_at=now())
-            result = cast("CursorResult[Any]", await session.execute(statement))
-        return result.rowcount == 1
+            return await _update(session, and_(*conditions), values)
+
+    async def decide(self, decided: Decided, *, resume: dict[str, Any]) -> bool:
+        """Take a decision if its gate is open at its revision, and write it into the history.
+
+        Of many at once exactly one is taken. `resume` is what the run is handed at the gate.
+        """
+        open_gate = and_(
+            Campaign.id == decided.campaign_id,
+            Campaign.status == AWAITING[decided.gate],
+            Campaign.revision == decided.revision,
+        )
+        values = {"status": "queued", "revision": None, "decided_revision": decided.revision, "decision": resume}
+        async with self._database.writing() as session:
+            taken = await _update(session, open_gate, values)
+            if taken:
+                session.add(decided)
+        return taken
+
+    async def decisions(self, campaign_id: str) -> Sequence[Decided]:
+        """What was decided on the campaign, the first decision first."""
+        rows = select(Decided).where(Decided.campaign_id == campaign_id).order_by(Decided.decided_at, Decided.id)
+        async with self._database.reading() as session:
+            return (await session.scalars(rows)).all()
+
+    async def count_by_status(self) -> dict[Status, int]:
+        """How many campaigns of all tenants are in each status."""
+        rows = select(Campaign.status, func.count()).group_by(Campaign.status)
+        async with self._database.reading() as session:
+            return {status: number for status, number in await session.execute(rows)}  # noqa: C416 - rows are typed so only
 
     async def _by_key(self, tenant: str, key: str | None) -> Campaign | None:
         async with self._database.reading() as session:
             rows = select(Campaign).where(Campaign.tenant == tenant, Campaign.idempotency_key == key)
             return (await session.scalars(rows)).one_or_none() if key else None
+
+
+async def _update(session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
+    statement = update(Campaign).where(condition).values(**values, updated_at=now())
+    result = cast("CursorResult[Any]", await session.execute(statement))
+    return result.rowcount == 1

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
-from langgraph.types import Command
+from langgraph.types import Command, StateSnapshot
 from sqlalchemy.exc import SQLAlchemyError
 
 from graph.content import revision
@@ -105,6 +105,15 @@ class Runs:
     async def state(self, campaign_id: str) -> CampaignState:
         """The campaign's channels as of its newest checkpoint; empty before the first."""
         return cast("CampaignState", (await self._graph.aget_state(_config(campaign_id))).values)
+
+    async def snapshots(self, campaign_id: str) -> list[StateSnapshot]:
+        """The campaign as each of its checkpoints keeps it, the oldest first."""
+        return [found async for found in self._graph.aget_state_history(_config(campaign_id))][::-1]
+
+    @property
+    def in_process(self) -> int:
+        """How many campaigns this process runs or holds ready."""
+        return len(self._tasks)
 
     async def open_gate(self, campaign_id: str) -> tuple[str, dict[str, Any]] | None:
         """The id and request of the interrupt that the campaign sleeps at, or None."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Index, MetaData, String
+from sqlalchemy import JSON, Index, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
 
@@ -64,6 +64,25 @@ class Campaign(Base):
     def ended(self) -> bool:
         """Whether nothing will happen to it by itself any more."""
         return self.status in ENDED
+
+
+class Decided(Base):
+    """One decision that was taken at a gate: who, on which revision, and what they said to the team."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    campaign_id: Mapped[str] = mapped_column(String(36))
+    gate: Mapped[str] = mapped_column(String(16))
+    revision: Mapped[str] = mapped_column(String(64))
+    type: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str] = mapped_column(String(255))
+    comment: Mapped[str | None] = mapped_column(Text)
+    edits: Mapped[dict[str, Any]]
+    decided_at: Mapped[str] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_decisions_campaign", "campaign_id", "decided_at", "id"),)
 
 
 def now() -> str:

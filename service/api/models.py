@@ -196,7 +196,7 @@ class CampaignBody(BaseModel):
         """The record as callers see it."""
         order, here = campaign.order, f"/v1/campaigns/{campaign.id}"
         links = {"self": here} | {
-            name: f"{here}/{name}" for name in ("content", "events", "approval", "decisions")
+            name: f"{here}/{name}" for name in ("content", "events", "approval", "decisions", "history")
         }
         if campaign.package_sha256:
             links["package"] = f"{here}/package.zip"
@@ -263,6 +263,29 @@ class ContentBody(BaseModel):
     translations: dict[str, dict[str, Any]]
     failures: dict[str, dict[str, Any]]
     creatives: list[dict[str, Any]]
+
+
+class HistoryEntry(BaseModel):
+    """A checkpoint that steps led to, or a decision that somebody took; the other's fields are null."""
+
+    kind: Literal["step", "decision"]
+    at: str
+    steps: list[str] | None = None
+    checkpoint: str | None = None
+    cost_usd: str | None = None
+    gate: Gate | None = None
+    revision: str | None = None
+    type: DecisionType | None = None
+    by: str | None = None
+    comment: str | None = None
+    edits: dict[str, Any] | None = None
+
+
+class HistoryPage(BaseModel):
+    """A campaign's whole history, oldest first."""
+
+    items: list[HistoryEntry]
+    next_cursor: None
 
 
 class LintRequest(BaseModel):

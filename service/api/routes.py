@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
@@ -22,6 +23,8 @@ from service.api.models import (
     CampaignRequest,
     ContentBody,
     DecisionRequest,
+    HistoryEntry,
+    HistoryPage,
     LintBody,
     LintRequest,
     ProblemBody,
@@ -30,7 +33,9 @@ from service.api.models import (
 )  # fmt: skip
 from service.events import Event
 from service.health import readiness
+from service.history import history
 from service.lint import checked
+from service.metrics import Metrics
 from service.problems import Problem, invalid, not_found
 from service.tables import Campaign, Status
 from service.wiring import Fanfare
@@ -60,6 +65,19 @@ _CREATE_BODY = {
 }
 
 
+_ABOUT_A_CAMPAIGN = (
+    "get_campaign", "get_content", "get_history", "follow_events", "get_approval", "decide", "cancel_campaign",
+    "retry_campaign", "get_package",
+)  # fmt: skip
+
+
+def _links(operations: tuple[str, ...], parameter: str, pointer: str) -> dict[str, Any]:
+    """OpenAPI links: which calls take the id that this answer gives."""
+    return {
+        name: {"operationId": name, "parameters": {parameter: f"$response.body#/{pointer}"}} for name in operations
+    }
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a call, for its OpenAPI."""
     return {status: {"model": ProblemBody, "content": {"application/problem+json": {}}} for status in statuses}
@@ -68,7 +86,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 @router.post(
     "/campaigns",
     status_code=202,
-    responses=problems(409, 413, 415, 422),
+    responses={
+        **problems(409, 413, 415, 422),
+        202: {"links": _links(_ABOUT_A_CAMPAIGN, "campaign_id", "id")},
+    },
     openapi_extra={"requestBody": _CREATE_BODY},
     tags=["campaigns"],
 )
@@ -102,10 +123,22 @@ async def list_campaigns(
     return CampaignPage(items=[CampaignBody.of(row) for row in rows[:limit]], next_cursor=more)
 
 
-@router.get("/campaigns/{campaign_id}", responses=problems(404), tags=["campaigns"])
-async def get_campaign(campaign: Found) -> CampaignBody:
-    """One campaign."""
-    return CampaignBody.of(campaign)
+@router.get(
+    "/campaigns/{campaign_id}",
+    response_model=CampaignBody,
+    responses={**problems(404), 304: {"description": "Nothing has changed since that `ETag`."}},
+    tags=["campaigns"],
+)
+async def get_campaign(
+    campaign: Found, response: Response, if_none_match: Annotated[str | None, Header()] = None
+) -> Any:
+    """One campaign; `If-None-Match` with its `ETag` answers 304 while nothing has changed."""
+    body = CampaignBody.of(campaign)
+    tag = f'"{hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:32]}"'
+    if if_none_match and _names(if_none_match, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    response.headers["ETag"] = tag
+    return body
 
 
 @router.get(
@@ -117,6 +150,13 @@ async def get_campaign(campaign: Found) -> CampaignBody:
 async def get_content(campaign: Found, fanfare: App) -> dict[str, Any]:
     """Brief, copy, verdict, translations and creatives, as far as the campaign has come."""
     return await campaigns.content_of(fanfare, campaign)
+
+
+@router.get("/campaigns/{campaign_id}/history", responses=problems(404), tags=["campaigns"])
+async def get_history(campaign: Found, fanfare: App) -> HistoryPage:
+    """Checkpoints with their steps and cost, and who decided what on which revision, oldest first."""
+    items = [HistoryEntry.model_validate(entry) for entry in await history(fanfare, campaign)]
+    return HistoryPage(items=items, next_cursor=None)
 
 
 @router.get(
@@ -202,7 +242,7 @@ async def get_package(campaign: Found, fanfare: App) -> Response:
     "/assets",
     status_code=201,
     response_model=AssetBody,
-    responses=problems(413, 422),
+    responses={**problems(413, 422), 201: {"links": _links(("get_asset",), "sha256", "sha256")}},
     tags=["assets"],
 )
 async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[str, Any]:
@@ -268,6 +308,14 @@ async def readyz(fanfare: App) -> Response:
     return JSONResponse(ready.model_dump(), status_code=200 if ready.status == "ready" else 503)
 
 
+@health.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, tags=["health"])
+async def metrics(request: Request, fanfare: App) -> Response:
+    """Counters in Prometheus's text format."""
+    counted = cast("Metrics", request.app.state.metrics)
+    text = counted.text(await fanfare.records.count_by_status(), running=fanfare.runs.in_process)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, bytes | None]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
@@ -302,6 +350,11 @@ async def _read(file: StarletteUpload, fanfare: Fanfare) -> bytes:
     if len(data) > fanfare.settings.upload_max_bytes:
         raise campaigns.too_large(fanfare)
     return data
+
+
+def _names(header: str, tag: str) -> bool:
+    """Whether an `If-None-Match` header names the tag; weak and strong ones are equal here (RFC 9110 13.1.2)."""
+    return header.strip() == "*" or tag in [named.strip().removeprefix("W/") for named in header.split(",")]
 
 
 def _encode_cursor(last: Campaign) -> str:

@@ -17,6 +17,7 @@ import pytest
 
 from service.embedded import DataFolderInUse, hold
 from service.settings import Settings
+from service.tables import Decided, new_id, now
 from service.wiring import open_fanfare
 from tests.running import ROOT, Service, process, running
 from tests.stores import free_port
@@ -118,10 +119,12 @@ async def test_killed_between_decision_and_resume_the_decision_stands(data_dir: 
         campaign = await service.create()
         waiting = await service.still(campaign["id"])
         assert service.fanfare is not None
-        decision = {"type": "approve", "revision": waiting["revision"]}
-        assert await service.fanfare.records.decide(
-            campaign["id"], gate="copy", revision=waiting["revision"], decision=decision
-        )
+        decided = Decided(
+            id=new_id(), tenant="default", campaign_id=campaign["id"], gate="copy", revision=waiting["revision"],
+            type="approve", by="local", comment=None, edits={}, decided_at=now(),
+        )  # fmt: skip
+        resume = {"type": "approve", "revision": waiting["revision"]}
+        assert await service.fanfare.records.decide(decided, resume=resume)
     async with running(Settings(data_dir=data_dir)) as service:
         after = await service.still(campaign["id"])
         assert after["status"] == "awaiting_creative_approval"
