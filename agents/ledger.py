@@ -22,14 +22,20 @@ class Ledger(Protocol):
     """What was answered, by tenant and key, for as long as the ledger keeps it."""
 
     async def once(
-        self, tenant: str, key: str, make: Callable[[], Awaitable[bytes]], *, accept: Callable[[bytes], bool]
+        self,
+        tenant: str,
+        key: str,
+        make: Callable[[], Awaitable[bytes]],
+        *,
+        accept: Callable[[bytes], bool],
+        owner: str = "",
     ) -> tuple[bytes, bool]:
         """The entry, and whether `make` made it now for this caller.
 
         An entry that is kept and that `accept` takes is returned; one that it does not take counts as absent
         and is replaced. Equal calls at the same time, here or in another process, are made one after another,
         so that the first success serves all. What `make` raises is raised to its own caller and never kept:
-        the next one makes its own attempt.
+        the next one makes its own attempt. What was made for an `owner` is forgotten with them.
         """
         ...
 
@@ -79,7 +85,8 @@ class Remembered:
         return (await self._once(_Call(key, self._account.campaign, _Flags, ask))).output.flags
 
     async def _once(self, call: "_Call[T]") -> Answer[T]:
-        await self._ledger.once(self._account.tenant, call.key, call.make, accept=call.accept)
+        account = self._account
+        await self._ledger.once(account.tenant, call.key, call.make, accept=call.accept, owner=account.campaign)
         return call.answer
 
 

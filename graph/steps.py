@@ -208,8 +208,8 @@ class Steps:
             update["outcome"] = "rejected"
         if decision.type == "respond":
             update["rounds"] = {"copy": 0} if gate == "copy" else dict.fromkeys(state["order"]["languages"], 0)
-        kept = decision.model_dump(exclude={"edited_action"}, exclude_none=True)
-        update["decisions"] = [{**kept, "gate": gate, "type": refused or decision.type}]
+        # Who decided, and what they said, the service keeps, where it can be erased.
+        update["decisions"] = [{"gate": gate, "type": refused or decision.type, "revision": decision.revision}]
         return update
 
     async def _translated(self, state: Translate) -> Update:

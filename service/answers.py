@@ -13,8 +13,9 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from agents.ledger import cancellations, surely
-from graph.checkpoints import AsyncClient, CheckpointStoreError
+from graph.checkpoints import FAILURES, AsyncClient, CheckpointStoreError
 from graph.checkpoints.connections import describe
+from graph.checkpoints.errors import explain
 from graph.checkpoints.scripts import Script
 from service.scripts import run_script
 
@@ -37,6 +38,7 @@ _STORE = Script("""
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 """)
+_OWN = Script("redis.call('SADD', KEYS[1], ARGV[3]); redis.call('PEXPIRE', KEYS[1], ARGV[2])")
 _RELEASE = Script("if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end")
 
 _PAID_SECONDS = 10.0
@@ -45,10 +47,11 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 
 class _Turn(NamedTuple):
-    """The keys of a call, and the token under which this process may hold their lock."""
+    """The keys of a call, the token under which this process may hold their lock, and whose answers it joins."""
 
     keys: tuple[str, str]
     token: str
+    owned: str | None
 
 
 class RedisLedger:
@@ -83,7 +86,13 @@ class RedisLedger:
         self._flights: dict[tuple[str, str], asyncio.Future[bytes | None]] = {}
 
     async def once(
-        self, tenant: str, key: str, make: Callable[[], Awaitable[bytes]], *, accept: Callable[[bytes], bool]
+        self,
+        tenant: str,
+        key: str,
+        make: Callable[[], Awaitable[bytes]],
+        *,
+        accept: Callable[[bytes], bool],
+        owner: str = "",
     ) -> tuple[bytes, bool]:
         """See `Ledger.once`."""
         name = (tenant, key)
@@ -95,11 +104,33 @@ class RedisLedger:
         flight = self._flights[name] = asyncio.get_running_loop().create_future()
         entry = None
         try:
-            entry, made = await self._found_or_made(self._turn(tenant, key), make, accept)
+            entry, made = await self._found_or_made(self._turn(tenant, key, owner), make, accept)
             return entry, made
         finally:
             del self._flights[name]
             flight.set_result(entry)
+
+    async def forget(self, tenant: str, owner: str) -> int:
+        """Delete what was made for `owner`; how many entries that were."""
+        owned = self._owned(tenant, owner)
+        try:
+            keys = await self._redis.smembers(owned)
+            # One by one: on a cluster they lie in different slots.
+            gone = [await self._redis.delete(key) for key in keys]
+            await self._redis.delete(owned)
+        except FAILURES as error:
+            raise explain(error, where=self._where, thread_id="") from error
+        return sum(gone)
+
+    async def forget_tenant(self, tenant: str) -> int:
+        """Delete all that was made for `tenant`, walking every key of the server; how many entries that were."""
+        pattern = f"{self._prefix}:{{{_quoted(tenant)}/*}}:answer*"
+        try:
+            found = [key async for key in self._redis.scan_iter(match=pattern, count=1000)]
+            gone = [await self._redis.delete(key) for key in found]
+        except FAILURES as error:
+            raise explain(error, where=self._where, thread_id="") from error
+        return sum(gone)
 
     async def _found_or_made(
         self, turn: _Turn, make: Callable[[], Awaitable[bytes]], accept: Callable[[bytes], bool]
@@ -154,6 +185,8 @@ class RedisLedger:
 
     async def _store(self, turn: _Turn, entry: bytes) -> None:
         kind, data = self._serializer.dumps_typed(entry)
+        if turn.owned:  # before the entry: one that nobody owns could not be forgotten
+            await self._run(_OWN, turn, [self._ttl, turn.keys[0]], keys=[turn.owned])
         await self._run(_STORE, turn, [kind.encode() + b"\0" + data, self._ttl])
 
     def _read(self, stored: bytes) -> bytes | None:
@@ -164,16 +197,33 @@ class RedisLedger:
             return None
         return entry if isinstance(entry, bytes) else None
 
-    def _turn(self, tenant: str, key: str) -> _Turn:
-        tag = f"{quote(tenant, safe='', errors='surrogatepass')}/{quote(key, safe='')}"
-        start = f"{self._prefix}:{{{tag}}}"
-        return _Turn((f"{start}:answer", f"{start}:lock"), secrets.token_hex(8))
+    def _turn(self, tenant: str, key: str, owner: str) -> _Turn:
+        start = self._start(tenant, key)
+        owned = self._owned(tenant, owner) if owner else None
+        return _Turn((f"{start}:answer", f"{start}:lock"), secrets.token_hex(8), owned)
 
-    async def _run(self, script: Script, turn: _Turn, args: Sequence[bytes | str | int]) -> Any:
-        patience = _PAID_SECONDS if script is _STORE else 0.0
+    def _start(self, tenant: str, key: str) -> str:
+        return f"{self._prefix}:{{{_quoted(tenant)}/{_quoted(key)}}}"
+
+    def _owned(self, tenant: str, owner: str) -> str:
+        return f"{self._start(tenant, owner)}:answers"
+
+    async def _run(
+        self,
+        script: Script,
+        turn: _Turn,
+        args: Sequence[bytes | str | int],
+        *,
+        keys: Sequence[str] | None = None,
+    ) -> Any:
+        patience = _PAID_SECONDS if script in (_STORE, _OWN) else 0.0
         return await run_script(
-            self._redis, script, turn.keys, [turn.token, *args], where=self._where, patience=patience
+            self._redis, script, keys or turn.keys, [turn.token, *args], where=self._where, patience=patience
         )
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="", errors="surrogatepass")
 
 
 def _pauses() -> Iterator[float]:

@@ -73,7 +73,7 @@ async def create(
         order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
         budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
         idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
-        created_at=created, updated_at=created,
+        created_by=caller.subject, created_at=created, updated_at=created,
     )  # fmt: skip
     try:
         written = await fanfare.records.create(campaign)
@@ -127,8 +127,7 @@ async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: 
         type=request.type,
         revision=request.revision,
         edits=request.edits,
-        message=request.comment,
-        by=caller.subject,
+        message=request.comment if request.type == "respond" else None,  # nobody else reads it
     )
     decided = Decided(
         id=new_id(), tenant=campaign.tenant, campaign_id=campaign.id, gate=request.gate, revision=request.revision,

@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from graph.checkpoints import KeyRing
+from service.sealing import seal
+
 
 class Database:
     """Sessions on one engine; what a store reads stays usable after its session has closed."""
@@ -17,9 +20,10 @@ class Database:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, url: str) -> AsyncGenerator["Database"]:
-        """The database at `url`, an SQLAlchemy URL of an async driver."""
+    async def open(cls, url: str, *, ring: KeyRing | None = None) -> AsyncGenerator["Database"]:
+        """The database at `url`, an SQLAlchemy URL of an async driver; `ring` encrypts sealed columns."""
         engine = create_async_engine(url)
+        seal(engine, ring)
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         try:

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         default=None,
         description="name:key,name:key, each key 32 bytes in base64: checkpoints are encrypted under the first.",
     )
+    field_keys: SecretStr | None = Field(
+        default=None,
+        description="name:key,name:key as above: what people wrote is encrypted in the database under the first; "
+        "fanfare db reseal writes everything anew under it.",
+    )
     database_url: str | None = Field(
         default=None,
         description="An SQLAlchemy URL of an async driver; SQLite in the data folder when not set.",
@@ -163,7 +168,7 @@ class Settings(BaseSettings):
             locate(url)
         return url
 
-    @field_validator("checkpoint_keys")
+    @field_validator("checkpoint_keys", "field_keys")
     @classmethod
     def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
         if keys is not None:
@@ -174,6 +179,11 @@ class Settings(BaseSettings):
     def serializer(self) -> SerializerProtocol | None:
         """What writes checkpoints: None for LangGraph's own, or one that encrypts."""
         return encrypted(_named_keys(self.checkpoint_keys)) if self.checkpoint_keys else None
+
+    @property
+    def field_ring(self) -> KeyRing | None:
+        """What encrypts fields of the database, or None."""
+        return KeyRing(_named_keys(self.field_keys)) if self.field_keys else None
 
     @property
     def provider(self) -> Provider:

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Index, MetaData, String, Text
+from sqlalchemy import JSON, Index, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
+
+from service.sealing import SealedJSON, SealedText
 
 Status = Literal[
     "queued", "running", "awaiting_copy_approval", "awaiting_creative_approval",
@@ -40,17 +42,18 @@ class Campaign(Base):
     status: Mapped[Status] = mapped_column(String(32))
     step: Mapped[str | None] = mapped_column(String(64))
     progress: Mapped[float] = mapped_column(default=0.0)
-    order: Mapped[dict[str, Any]]
+    order: Mapped[dict[str, Any]] = mapped_column(SealedJSON)
     budget_usd: Mapped[str | None] = mapped_column(String(16))
     revision: Mapped[str | None] = mapped_column(String(64))
     decided_revision: Mapped[str | None] = mapped_column(String(64))
     interrupt_id: Mapped[str | None] = mapped_column(String(64))
-    decision: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    decision: Mapped[dict[str, Any] | None] = mapped_column(SealedJSON)
     cost: Mapped[dict[str, Any]]
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[dict[str, Any] | None] = mapped_column(SealedJSON)
     package_sha256: Mapped[str | None] = mapped_column(String(64))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[str] = mapped_column(String(32))
     updated_at: Mapped[str] = mapped_column(String(32))
 
@@ -78,11 +81,27 @@ class Decided(Base):
     revision: Mapped[str] = mapped_column(String(64))
     type: Mapped[str] = mapped_column(String(16))
     by: Mapped[str] = mapped_column(String(255))
-    comment: Mapped[str | None] = mapped_column(Text)
-    edits: Mapped[dict[str, Any]]
+    comment: Mapped[str | None] = mapped_column(SealedText)
+    edits: Mapped[dict[str, Any]] = mapped_column(SealedJSON)
     decided_at: Mapped[str] = mapped_column(String(32))
 
     __table_args__ = (Index("ix_decisions_campaign", "campaign_id", "decided_at", "id"),)
+
+
+class AuditEntry(Base):
+    """That something was done, by whom under a pseudonym, and to what: never a name, a text or an address."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    at: Mapped[str] = mapped_column(String(32))
+    tenant: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(32))
+    action: Mapped[str] = mapped_column(String(64))
+    target: Mapped[str | None] = mapped_column(String(64))
+    facts: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index("ix_audit_tenant_at", "tenant", "at", "id"),)
 
 
 def now() -> str:

@@ -69,7 +69,7 @@ async def open_fanfare(
             redis_url = await stack.enter_async_context(private_server(settings.data_dir / "redis"))
         database_url = _database_url(settings)
         await migrations.upgrade(database_url)
-        database = await stack.enter_async_context(Database.open(database_url))
+        database = await stack.enter_async_context(Database.open(database_url, ring=settings.field_ring))
         records = Records(database)
         redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
         saver = await stack.enter_async_context(

@@ -66,10 +66,18 @@ class Book:
 
     def __init__(self) -> None:
         self.entries: dict[tuple[str, str], bytes] = {}
+        self.owners: list[str] = []
 
     async def once(
-        self, tenant: str, key: str, make: Callable[[], Awaitable[bytes]], *, accept: Callable[[bytes], bool]
+        self,
+        tenant: str,
+        key: str,
+        make: Callable[[], Awaitable[bytes]],
+        *,
+        accept: Callable[[bytes], bool],
+        owner: str = "",
     ) -> tuple[bytes, bool]:
+        self.owners.append(owner)
         found = self.entries.get((tenant, key))
         if found is not None and accept(found):
             return found, False

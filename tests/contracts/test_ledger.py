@@ -454,3 +454,28 @@ async def test_a_cluster_shares_the_entries(sharded: RedisLedger, cluster: list[
     for node in cluster:
         async with connect(node.url) as plain:
             assert 0 < await plain.dbsize() < 30
+
+
+async def test_what_was_made_for_an_owner_is_forgotten_with_them(ledger: RedisLedger) -> None:
+    make = Maker()
+    for tenant, key, owner in (
+        ("acme", "one", "campaign 1"), ("acme", "two", "campaign 1"), ("acme", "three", "campaign 2"),
+        ("acme*", "one", "campaign 1"),
+    ):  # fmt: skip
+        await ledger.once(tenant, key, make, accept=anything, owner=owner)
+    assert await ledger.forget("acme", "campaign 1") == 2
+    assert await ledger.forget("acme", "campaign 1") == 0
+    assert await ledger.once("acme", "three", make, accept=anything) == (b"entry 3", False)
+    assert await ledger.once("acme*", "one", make, accept=anything) == (b"entry 4", False)
+    assert await ledger.once("acme", "one", make, accept=anything) == (b"entry 5", True)
+
+
+async def test_a_tenant_is_forgotten_whole_and_no_other(ledger: RedisLedger, client: AsyncClient) -> None:
+    make = Maker()
+    for tenant, owner in (("acme", "campaign 1"), ("acme", ""), ("acme-2", "campaign 1"), ("ac", "campaign 2")):
+        await ledger.once(tenant, f"key of {owner}", make, accept=anything, owner=owner)
+    await ledger.forget_tenant("acme")
+    left = [name async for name in client.scan_iter(match="*answer*")]
+    assert left
+    assert not [name for name in left if b"{acme/" in name]
+    assert await ledger.once("ac", "key of campaign 2", make, accept=anything) == (b"entry 4", False)
