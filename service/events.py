@@ -15,9 +15,11 @@ log = structlog.get_logger()
 _APPEND = """
 local n = redis.call('INCR', KEYS[2])
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], n .. '-0', 'e', ARGV[2], 'd', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
 return n
 """
-_KEEP = 5000
+_KEEP, _KEEP_SECONDS = 5000, 90 * 86_400
 _WAIT_SECONDS = 5.0
 
 
@@ -48,7 +50,7 @@ class Events:
         stream, counter = self._keys(campaign_id)
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         try:
-            await self._append(keys=[stream, counter], args=[_KEEP, kind, body])
+            await self._append(keys=[stream, counter], args=[_KEEP, kind, body, _KEEP_SECONDS])
         except FAILURES as error:
             log.warning("event_lost", campaign=campaign_id, event_type=kind, error=str(error))
 
@@ -73,6 +75,19 @@ class Events:
                 if event.last and not await self._more(stream, after):
                     return
             await asyncio.sleep(0)
+
+    async def all_of(self, campaign_id: str) -> list[Event]:
+        """Every event that is still kept."""
+        entries: Any = await self._redis.xrange(self._keys(campaign_id)[0])
+        return [_event(entry) for entry in entries]
+
+    async def erase(self, campaign_id: str) -> int:
+        """Delete the stream; how many events that were."""
+        stream, counter = self._keys(campaign_id)
+        number: int = await self._redis.xlen(stream)
+        await self._redis.delete(stream)
+        await self._redis.delete(counter)
+        return number
 
     async def _more(self, stream: str, after: int) -> bool:
         return bool(await self._redis.xrange(stream, min=f"({after}-0", count=1))

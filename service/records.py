@@ -98,6 +98,23 @@ class Records:
         async with self._database.reading() as session:
             return (await session.scalars(rows)).all()
 
+    async def decided_by(self, tenant: str, person: str) -> Sequence[Decided]:
+        """What a person decided in all campaigns of the tenant, the first decision first."""
+        theirs = select(Decided).where(Decided.tenant == tenant, Decided.by == person).order_by(Decided.id)
+        async with self._database.reading() as session:
+            return (await session.scalars(theirs)).all()
+
+    async def forget_person(self, tenant: str, person: str, *, as_: str) -> dict[str, int]:
+        """Put another name in place of the person's, and drop their comments; how many rows, by table."""
+        decided = update(Decided).where(Decided.tenant == tenant, Decided.by == person)
+        created = update(Campaign).where(Campaign.tenant == tenant, Campaign.created_by == person)
+        async with self._database.writing() as session:
+            changed = {
+                "decisions": await session.execute(decided.values(by=as_, comment=None)),
+                "campaigns": await session.execute(created.values(created_by=as_)),
+            }
+        return {name: cast("CursorResult[Any]", result).rowcount for name, result in changed.items()}
+
     async def count_by_status(self) -> dict[Status, int]:
         """How many campaigns of all tenants are in each status."""
         rows = select(Campaign.status, func.count()).group_by(Campaign.status)
