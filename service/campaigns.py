@@ -12,11 +12,13 @@ from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
 from graph.state import Gate, Order, Picture
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
+from service.pictures import Upload
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import AWAITING, ENDED, Campaign, IdempotencyConflict, new_id, now
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
-from tools.imaging.source import UnusablePicture, inspect
+from tools.imaging.fingerprint import fingerprint
+from tools.imaging.source import PictureInfo, UnusablePicture, glance
 
 TENANT = "default"
 
@@ -36,15 +38,26 @@ def refusal(error: ValidationError) -> Problem:
 
 
 async def picture_of(fanfare: Fanfare, data: bytes) -> Picture:
-    """Check an uploaded photo by decoding it, then keep it. Raises a 413 or 422 problem."""
+    """Check an uploaded photo by decoding it, keep it, and remember its looks. Raises a 413 or 422 problem."""
     if len(data) > fanfare.settings.upload_max_bytes:
         raise too_large(fanfare)
     try:
-        info = await asyncio.to_thread(inspect, data)
+        info, mark = await asyncio.to_thread(_looked_at, data)
     except UnusablePicture as error:
         raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
     kept = await fanfare.assets.put(data, info.media_type, tenant=TENANT)
+    upload = Upload(
+        tenant=TENANT, fingerprint=mark, width=info.width, height=info.height, notice=info.notice,
+        created_at=now(), **kept.as_json(),
+    )  # fmt: skip
+    await fanfare.pictures.remember(upload)
     return Picture(width=info.width, height=info.height, **kept.as_json())
+
+
+def _looked_at(data: bytes) -> tuple[PictureInfo, str]:
+    """What a photo is, and what it looks like."""
+    info, small = glance(data)
+    return info, fingerprint(small)
 
 
 def too_large(fanfare: Fanfare) -> Problem:
@@ -61,7 +74,9 @@ async def create(
     picture = await _picture(fanfare, request, image)
     asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "brand", "webhook_url"})
     campaign_id = new_id()
-    order = Order.model_validate({**asked, "id": campaign_id, "tenant": TENANT, "picture": picture})
+    seen = await fanfare.pictures.lookalikes(picture.sha256, tenant=TENANT)
+    shown = picture.model_copy(update={"lookalikes": seen})
+    order = Order.model_validate({**asked, "id": campaign_id, "tenant": TENANT, "picture": shown})
     created = now()
     campaign = Campaign(
         id=campaign_id, tenant=TENANT, name=request.product.name, status="queued", step=None, progress=0.0,
@@ -77,6 +92,7 @@ async def create(
             "idempotency-conflict", "This Idempotency-Key was used for another campaign; use a new one."
         ) from None
     if written is campaign:
+        await fanfare.pictures.used(picture.sha256, campaign_id, tenant=TENANT)
         await fanfare.events.publish(campaign_id, "status", {"status": "queued"})
         fanfare.runs.go(campaign_id)
     return written

@@ -6,11 +6,11 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from service.records import Base
+from service.pictures import Upload
 
 
 def _migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=Upload.metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -78,7 +78,8 @@ class Signer:
         except self._library.C2paError as error:
             raise SigningFailed(
                 f"A picture could not be signed ({error}). "
-                "See with `fanfare doctor` whether the certificate is still valid, then retry."
+                "See with `fanfare doctor` whether the certificate is still valid; once it is, start Fanfare "
+                "again, and retry."
             ) from error
         return signed.getvalue()
 
