@@ -19,10 +19,13 @@ import httpx2
 import pytest
 from PIL import Image
 
+from graph.costs import total
+from graph.state import Order
 from service.problems import stopped
 from service.settings import Settings
 from tests.running import AURORA, PHOTO, ROOT, Service, process, running
 from tests.stores import free_port
+from tools import package
 from tools.imaging import xmp
 from tools.imaging.certificate import Chain, make_test_chain
 from tools.imaging.provenance import VOCABULARY, stated
@@ -88,16 +91,16 @@ async def test_every_picture_says_how_it_came_about_and_the_package_has_the_reco
     photo = captured()
     campaign = (await service.post(asked, photo=photo)).json()
     assert (await service.still(campaign["id"]))["status"] == "completed"
-    package = await packed(service, campaign["id"])
-    records, creatives = package.records, (await service.content(campaign["id"]))["creatives"]
+    made = await packed(service, campaign["id"])
+    records, creatives = made.records, (await service.content(campaign["id"]))["creatives"]
     assert len(records) == len(creatives) == 2 * sum(len(PLACEMENTS[name].creatives) for name in PLACES)
-    assert "provenance.json" in package.listed
+    assert "provenance.json" in made.listed
 
     for record in records:
-        data = package.files[record["path"]]
+        data = made.files[record["path"]]
         assert VOCABULARY + str(stated(data)) == record["digital_source_type"]
         assert notice(data) == record["notice"] == NOTICE
-        assert len(data) == package.listed[record["path"]]["bytes"]
+        assert len(data) == made.listed[record["path"]]["bytes"]
         assert record["source_sha256"] == hashlib.sha256(photo).hexdigest()
         assert record["source_says"] == VOCABULARY + "digitalCapture"
         assert record["licence"] == LICENCE
@@ -106,7 +109,7 @@ async def test_every_picture_says_how_it_came_about_and_the_package_has_the_reco
         assert record["model"] == ("rehearsal" if "text" in done else None)
         assert (record["edited"], record["signed"]) == (False, False)
     assert {record["digital_source_type"] for record in records if _has_text(record)} == {VOCABULARY + "composite"}
-    page = package.files["index.html"].decode()
+    page = made.files["index.html"].decode()
     kinds = Counter(record["digital_source_type"].rpartition("/")[2] for record in records)
     assert all(f"{kind} ({count})" in page for kind, count in kinds.items())
     assert LICENCE in page
@@ -128,6 +131,28 @@ async def test_the_record_says_whose_words_were_changed_by_a_person(service: Ser
     }
 
 
+async def test_a_campaign_that_slept_through_the_release_is_packed_with_what_is_known(service: Service) -> None:
+    """Its order names no licence and no lookalikes, its creatives no provenance."""
+    campaign = await service.create(approval="none", languages=[])
+    await service.still(campaign["id"])
+    assert service.fanfare is not None
+    state: dict[str, Any] = dict(await service.fanfare.runs.state(campaign["id"]))
+    order = {key: value for key, value in state["order"].items() if key != "image_licence"}
+    order["picture"] = {key: value for key, value in order["picture"].items() if key != "lookalikes"}
+    assert Order.model_validate(order).picture.lookalikes == ()
+    seen = await service.content(campaign["id"])
+    for creative in seen["creatives"]:
+        del creative["provenance"]
+    data = {one["asset"]["sha256"]: (await service.http.get(one["url"])).content for one in seen["creatives"]}
+    built = package.build(order, seen, data, cost=total(state["costs"]), approved={}, writers={}, edited=())
+    with zipfile.ZipFile(io.BytesIO(built.data)) as archive:
+        records = json.loads(archive.read("provenance.json"))["creatives"]
+        assert f"unrecorded ({len(records)})" in archive.read("index.html").decode()
+    assert {(record["source_sha256"], record["operations"], record["signed"]) for record in records} == {
+        (order["picture"]["sha256"], None, False)
+    }
+
+
 def _has_text(record: dict[str, Any]) -> bool:
     return any(operation["name"] == "text" for operation in record["operations"])
 
@@ -138,17 +163,17 @@ async def test_pictures_are_signed_within_their_budgets(data_dir: Path, chain: C
     async with running(settings) as service:
         campaign = await service.create(placements=[*PLACES, "iab"], approval="none", languages=[])
         assert (await service.still(campaign["id"]))["status"] == "completed"
-        package = await packed(service, campaign["id"])
-    for record in package.records:
+        made = await packed(service, campaign["id"])
+    for record in made.records:
         assert record["signed"]
-        data = package.files[record["path"]]
+        data = made.files[record["path"]]
         assert _verified(c2pa, data, chain) == ("Trusted", f"sha256:{record['source_sha256']}")
         assert VOCABULARY + str(stated(data)) == record["digital_source_type"]
-        assert package.listed[record["path"]]["checks"]["bytes"]
+        assert made.listed[record["path"]]["checks"]["bytes"]
     for one in ("google_display_upload", "iab"):
         for size in PLACEMENTS[one].creatives:
-            assert len(package.files[f"creatives/en/{one}/{size.name}.jpg"]) <= (size.max_bytes or 0)
-    assert f"{len(package.records)} of {len(package.records)} are signed" in package.files["index.html"].decode()
+            assert len(made.files[f"creatives/en/{one}/{size.name}.jpg"]) <= (size.max_bytes or 0)
+    assert f"{len(made.records)} of {len(made.records)} are signed" in made.files["index.html"].decode()
 
 
 def test_a_signature_that_fails_stops_the_campaign_with_a_sentence() -> None:
@@ -169,15 +194,15 @@ async def test_killed_while_it_signs_it_goes_on_and_every_picture_is_whole(data_
         async with httpx2.AsyncClient(base_url=url, timeout=30) as http:
             service = Service(http)
             assert (await service.still(campaign["id"]))["status"] == "completed"
-            package = await packed(service, campaign["id"])
+            made = await packed(service, campaign["id"])
             creatives = (await service.content(campaign["id"]))["creatives"]
             for creative in creatives:
                 data = (await http.get(creative["url"])).content
                 assert hashlib.sha256(data).hexdigest() == creative["asset"]["sha256"]
-    assert len(package.records) == len(creatives)
-    for record in package.records:
-        data = package.files[record["path"]]
-        assert hashlib.sha256(data).hexdigest() == package.listed[record["path"]]["sha256"]
+    assert len(made.records) == len(creatives)
+    for record in made.records:
+        data = made.files[record["path"]]
+        assert hashlib.sha256(data).hexdigest() == made.listed[record["path"]]["sha256"]
         assert _verified(c2pa, data, chain)[0] == "Trusted"
 
 
@@ -295,7 +320,7 @@ def test_the_doctor_proves_a_certificate_and_names_a_missing_library(data_dir: P
     path = os.pathsep.join((str(data_dir / "shadow"), str(ROOT)))
     without = _fanfare(data_dir, "doctor", "--json", **there, PYTHONPATH=path)
     [signing] = [found for found in json.loads(without.stdout) if found["what"] == "Signing"]
-    assert (signing["level"], "pip install 'fanfare[c2pa]'" in signing["says"]) == ("bad", True)
+    assert (signing["level"], "pip install --editable '.[c2pa]'" in signing["says"]) == ("bad", True)
 
 
 def _fanfare(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -90,7 +90,7 @@ def _library() -> Any:
             return import_module("c2pa")
     except ImportError as error:
         raise UnusableCertificate(
-            "Content credentials need the extra `c2pa`: pip install 'fanfare[c2pa]'."
+            "Content credentials need the extra `c2pa`; in the checkout: pip install --editable '.[c2pa]'."
         ) from error
 
 
