@@ -98,6 +98,18 @@ def shown(gate: Gate, state: CampaignState) -> JSON:
     return {key: everything[key] for key in ("copy", "translations", "failures", "creatives", "verdict", "claims")}
 
 
+def edited(state: CampaignState) -> frozenset[str]:
+    """The languages whose texts a person has changed at a gate."""
+    order, found = state["order"], set[str]()
+    for decision in state.get("decisions", []):
+        if decision["type"] == "edit" and decision["gate"] == "copy":
+            found.add(order.get("source_language", "en"))
+        elif decision["type"] == "edit":
+            named = {pointer.split("/")[2] for pointer in decision.get("edits", {}) if pointer.count("/") > 1}
+            found |= named or {*order["languages"]}  # an edit in other forms names no texts
+    return frozenset(found)
+
+
 def revision(gate: Gate, state: CampaignState) -> str:
     """A hash of what `gate` approves; any change to it is another revision."""
     approved: JSON = {"copy": state.get("copy")}

@@ -8,6 +8,7 @@ from langgraph.types import Send
 from agents.copywriter import CAMPAIGN
 from graph.content import revision, with_alt_text
 from graph.desks import VARIANTS, desk, placement_of, variant_of, written_for
+from graph.moderation import PICTURE
 from graph.state import JSON, CampaignState, Gate, Render, Translate, WriteCopy
 
 
@@ -137,7 +138,9 @@ def _writing(state: CampaignState, group: list[str], findings: list[JSON]) -> Wr
         desks=group,
         angle=_angle(state, variant_of(group[0])),
         previous={name: written[name] for name in group if name in written},
-        feedback=[finding for finding in findings if finding["placement"] in group],
+        feedback=[
+            finding for finding in findings if finding["placement"] in group and finding["field"] != PICTURE
+        ],
         comment=state.get("comment"),
         take=_take(state),
     )

@@ -22,6 +22,24 @@ Gate = Literal["copy", "creatives"]
 Approval = Literal["required", "flagged", "none"]
 
 
+class Lookalike(BaseModel):
+    """An earlier picture that looks like the product's photo, and the campaign that last used it, if one did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    seen_at: str = Field(description="When it was first uploaded, RFC 3339.")
+    campaign_id: str | None = None
+    campaign: str | None = None
+
+    def __str__(self) -> str:
+        used = f" for the campaign “{self.campaign}” ({self.campaign_id})" if self.campaign else ""
+        return (
+            f"The photo looks like another one, uploaded on {self.seen_at[:10]}{used}: asset {self.sha256[:12]}. "
+            "Make sure that it is the one you mean."
+        )
+
+
 class Picture(BaseModel):
     """The product's photo, by reference: bytes never enter the state."""
 
@@ -32,6 +50,7 @@ class Picture(BaseModel):
     width: int = Field(gt=0, description="Pixels, upright.")
     height: int = Field(gt=0, description="Pixels, upright.")
     bytes: int = Field(gt=0)
+    lookalikes: tuple[Lookalike, ...] = Field(default=(), description="Other files that look like it.")
 
 
 class Order(BaseModel):
@@ -52,6 +71,7 @@ class Order(BaseModel):
     keep: list[Term] = Field(default_factory=list[Term], max_length=50)
     glossary: dict[str, dict[Term, Term]] = Field(default_factory=dict[str, dict[Term, Term]])
     picture: Picture
+    image_licence: str | None = Field(default=None, description="What lets the client use the photo.")
 
 
 ORDER_EXAMPLE: JSON = {

@@ -17,8 +17,8 @@ from agents.model import BudgetSpent, Model, ModelError, ModelGarbled, ModelReje
 from graph import approval, rules
 from graph.approval import Decision, Resume
 from graph.calls import checkpointed, model_of
-from graph.content import ALT_TEXT, content, copy_of, revision, shown
-from graph.costs import entry, total
+from graph.content import ALT_TEXT, content, copy_of, edited, revision, shown
+from graph.costs import entry, total, writers
 from graph.desks import VARIANTS, desk, placement_of, spoken_for, variant_of, written_for
 from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
@@ -26,6 +26,7 @@ from tools import package
 from tools.assets import AssetStore
 from tools.creatives import Photo, drawn, opened
 from tools.imaging.rights import reserved
+from tools.imaging.signing import Signer
 from tools.languages import language as language_of
 from tools.placements import PLACEMENTS
 
@@ -44,6 +45,7 @@ class Ports:
 
     models: Models
     assets: AssetStore
+    signer: Signer | None = None
 
 
 class Steps:
@@ -52,6 +54,7 @@ class Steps:
     def __init__(self, ports: Ports) -> None:
         self._models = ports.models
         self._assets = ports.assets
+        self._signer = ports.signer
         self._moderation = Moderation(ports.models)
         self._write = checkpointed("copywriter", self._ask_copywriter)
         self._translate = checkpointed("translator", self._ask_translator)
@@ -91,6 +94,7 @@ class Steps:
         )
         if reservation:
             found.append(about_photo("picture-reserved", "warn", str(reservation)))
+        found += [about_photo("picture-near-duplicate", "info", str(one)) for one in order.picture.lookalikes]
         kept = {**answer.output.model_dump(), **measured, "findings": found}
         return {"study": kept, "costs": [entry("study", answer)]}
 
@@ -148,6 +152,7 @@ class Steps:
             headline=state["lines"]["headline"][0],
             call_to_action=state["lines"]["call_to_action"][0],
             measured=state["study"],
+            signer=self._signer,
         )
         creatives = [
             {
@@ -160,6 +165,7 @@ class Steps:
                 "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
                 "checks": one.checks,
                 "remarks": one.remarks,
+                "provenance": one.provenance,
             }
             for one in made
         ]
@@ -188,6 +194,8 @@ class Steps:
             pictures,
             cost=total(state.get("costs", [])),
             approved=state.get("approved", {}),
+            writers=writers(state.get("costs", []), order.source_language),
+            edited=edited(state),
         )
         kept = await self._assets.put(built.data, "application/zip", tenant=order.tenant)
         return {"package": {"asset": kept.as_json(), "files": built.files}, "outcome": "completed"}
@@ -415,13 +423,13 @@ def complete(
     return {name: written[name] for name in asked}
 
 
-def _apply(gate: Gate, state: CampaignState, edited: JSON) -> CampaignState:
+def _apply(gate: Gate, state: CampaignState, changed: JSON) -> CampaignState:
     if gate == "copy":
-        return {"copy": copy_of(edited["copy"])}
+        return {"copy": copy_of(changed["copy"])}
     return {
         "translations": {
             language: _retold(state["translations"][language], copy_of(view))
-            for language, view in edited["translations"].items()
+            for language, view in changed["translations"].items()
         }
     }
 

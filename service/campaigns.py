@@ -15,10 +15,11 @@ from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
-from service.tables import AWAITING, ENDED, Campaign, Decided, new_id, now
+from service.tables import AWAITING, ENDED, Campaign, Decided, SeenPicture, new_id, now
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
-from tools.imaging.source import UnusablePicture, inspect
+from tools.imaging.fingerprint import fingerprint
+from tools.imaging.source import PictureInfo, UnusablePicture, glance
 
 
 def parse_request(body: bytes) -> CampaignRequest:
@@ -36,15 +37,26 @@ def refusal(error: ValidationError) -> Problem:
 
 
 async def picture_of(fanfare: Fanfare, caller: Caller, data: bytes) -> Picture:
-    """Check an uploaded photo by decoding it, then keep it. Raises a 413 or 422 problem."""
+    """Check an uploaded photo by decoding it, keep it, and remember its looks. Raises a 413 or 422 problem."""
     if len(data) > fanfare.settings.upload_max_bytes:
         raise too_large(fanfare)
     try:
-        info = await asyncio.to_thread(inspect, data)
+        info, mark = await asyncio.to_thread(_looked_at, data)
     except UnusablePicture as error:
         raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
     kept = await fanfare.assets.put(data, info.media_type, tenant=caller.tenant)
+    seen = SeenPicture(
+        tenant=caller.tenant, fingerprint=mark, width=info.width, height=info.height, notice=info.notice,
+        created_at=now(), **kept.as_json(),
+    )  # fmt: skip
+    await fanfare.pictures.remember(seen)
     return Picture(width=info.width, height=info.height, **kept.as_json())
+
+
+def _looked_at(data: bytes) -> tuple[PictureInfo, str]:
+    """What a photo is, and what it looks like."""
+    info, small = glance(data)
+    return info, fingerprint(small)
 
 
 def too_large(fanfare: Fanfare) -> Problem:
@@ -66,7 +78,9 @@ async def create(
     picture = await _picture(fanfare, caller, request, image)
     asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "brand", "webhook_url"})
     campaign_id = new_id()
-    order = Order.model_validate({**asked, "id": campaign_id, "tenant": caller.tenant, "picture": picture})
+    seen = await fanfare.pictures.lookalikes(picture.sha256, tenant=caller.tenant)
+    shown = picture.model_copy(update={"lookalikes": seen})
+    order = Order.model_validate({**asked, "id": campaign_id, "tenant": caller.tenant, "picture": shown})
     created = now()
     campaign = Campaign(
         id=campaign_id, tenant=caller.tenant, name=request.product.name, status="queued", step=None, progress=0.0,
@@ -82,6 +96,7 @@ async def create(
             "idempotency-conflict", "This Idempotency-Key was used for another campaign; use a new one."
         ) from None
     if written is campaign:
+        await fanfare.pictures.used(picture.sha256, campaign_id, tenant=caller.tenant)
         await fanfare.events.publish(campaign_id, "status", {"status": "queued"})
         fanfare.runs.go(campaign_id)
     return written

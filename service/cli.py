@@ -37,6 +37,7 @@ from service.server import NotLoopback, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
 from tools.imaging.certificate import CertificateExists, make_test_chain
+from tools.imaging.signing import UnusableCertificate
 from tools.lint import RULES
 from tools.package import CONTACT_SHEET
 from tools.placements import PLACEMENTS, UnknownPlacement, placement
@@ -140,7 +141,7 @@ def serve(
         serve_http(settings, host=host, port=port)
     except NotLoopback as error:
         _stop(Exit.INPUT, str(error))
-    except DataFolderInUse as error:
+    except (DataFolderInUse, UnusableCertificate) as error:
         _stop(Exit.UNAVAILABLE, str(error))
     except OSError as error:
         _stop(Exit.UNAVAILABLE, f"Port {port} on {host} is not to be had: {error.strerror}. Try --port.")
@@ -335,6 +336,7 @@ def make_credentials(
             f"[bold]Certificate[/bold]  {escape(str(made.certificate))}\n"
             f"[bold]Key[/bold]          {escape(str(made.key))}\n"
             f"[bold]Anchor[/bold]       {escape(str(made.anchor))}\n"
+            "Set FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY to these paths, and pictures are signed.\n"
             "This is a test certificate: nobody trusts it who was not given the anchor. For pictures that leave, "
             "use one from an authority on the C2PA trust list."
         ),
@@ -397,6 +399,8 @@ def _settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:  # about several settings, which the sentence names
+            _stop(Exit.INPUT, f"{first['msg'].removeprefix('Value error, ')}.")
         name = str(first["loc"][0]).upper()
         known = name if name.startswith(("OPENAI_", "LANGSMITH_")) else f"FANFARE_{name}"
         _stop(Exit.INPUT, f"{known}: {first['msg'].removeprefix('Value error, ')}.")

@@ -1,5 +1,6 @@
 """What is configured, what can be reached, what is missing, each with what to do about it."""
 
+import asyncio
 import contextlib
 import platform
 from collections.abc import AsyncGenerator
@@ -15,7 +16,8 @@ from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate
 from service.database import Database
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
 from service.settings import Settings
-from service.wiring import open_screen
+from service.wiring import open_screen, open_signer
+from tools.imaging.signing import UnusableCertificate
 
 _SECONDS = 5.0
 
@@ -48,6 +50,7 @@ async def examine(settings: Settings) -> list[Examined]:
     found.append(await _database(settings))
     found.append(await _model(settings))
     found.append(await _screen(settings))
+    found.append(await asyncio.to_thread(_signing, settings))
     found.append(await _tracing(settings))
     return found
 
@@ -123,6 +126,19 @@ def _screens_at(settings: Settings) -> str:
         return f"Azure AI Content Safety; {above}"
     whose = "the rehearsal model's own" if settings.provider == "rehearsal" else "the model server's own"
     return f"{whose}; blocks from a score of {settings.screen_block:g}, warns from {settings.screen_warn:g}"
+
+
+def _signing(settings: Settings) -> Examined:
+    """Has a small picture signed and read back."""
+    try:
+        signer = open_signer(settings)
+    except UnusableCertificate as error:
+        return Examined("Signing", "bad", f"{error} Check FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY.")
+    if signer is None:
+        return Examined(
+            "Signing", "note", "off; set FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY to sign pictures"
+        )
+    return Examined("Signing", "ok", f"{settings.c2pa_certificate}, {signer.room:,} bytes a picture at most")
 
 
 async def _tracing(settings: Settings) -> Examined:

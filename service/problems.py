@@ -6,6 +6,7 @@ from typing import Any
 from agents.model import ModelError
 from graph.checkpoints import CheckpointStoreError
 from tools.assets import AssetNotFound
+from tools.imaging.signing import SigningFailed
 
 
 class Problem(Exception):
@@ -51,6 +52,8 @@ def stopped(error: BaseException, step: str | None) -> dict[str, Any]:
             code, detail = error.code, str(error)
         case CheckpointStoreError():
             code, detail = "checkpoint-store", str(error)
+        case SigningFailed():
+            code, detail = "signing-failed", str(error)
         case AssetNotFound():
             code, detail = (
                 "asset-missing",

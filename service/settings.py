@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         le=6,
         description="azure: a severity above this blocks; 6 blocks nothing.",
     )
+    c2pa_certificate: Path | None = Field(
+        default=None,
+        description="A certificate chain in PEM, the signer's first: finished pictures are signed by it.",
+    )
+    c2pa_key: Path | None = Field(default=None, description="Its private key in PEM, without a password.")
     max_running: int = Field(default=64, gt=0, description="Campaigns that run at once in this process.")
     upload_max_bytes: int = Field(default=20_000_000, gt=0, description="The largest photo taken.")
     stop_seconds: float = Field(
@@ -143,6 +148,12 @@ class Settings(BaseSettings):
         if self.screen == "azure" and not (self.azure_content_safety_endpoint and self.azure_content_safety_key):
             needed = "FANFARE_AZURE_CONTENT_SAFETY_ENDPOINT and FANFARE_AZURE_CONTENT_SAFETY_KEY"
             raise ValueError(f"FANFARE_SCREEN=azure needs {needed}")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_or_not(self) -> Self:
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise ValueError("FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY go together; one is missing")
         return self
 
     @field_validator("agent_models", mode="before")

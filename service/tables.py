@@ -66,6 +66,25 @@ class Campaign(Base):
         return self.status in ENDED
 
 
+class SeenPicture(Base):
+    """One uploaded photo, and the campaign that last used it."""
+
+    __tablename__ = "pictures"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    media_type: Mapped[str] = mapped_column(String(32))
+    width: Mapped[int]
+    height: Mapped[int]
+    bytes: Mapped[int]
+    notice: Mapped[str | None] = mapped_column(Text)
+    campaign_id: Mapped[str | None] = mapped_column(String(36))
+    created_at: Mapped[str] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_pictures_tenant_created", "tenant", "created_at"),)
+
+
 class Decided(Base):
     """One decision that was taken at a gate: who, on which revision, and what they said to the team."""
 

@@ -26,12 +26,14 @@ from service.answers import RedisLedger
 from service.database import Database
 from service.embedded import hold, private_server
 from service.events import Events
+from service.pictures import Pictures
 from service.purse import RedisPurse
 from service.records import Records
 from service.runs import Graph, Runs
 from service.settings import Settings
 from service.tracing import open_tracer
 from tools.assets import AssetStore, LocalAssets
+from tools.imaging.signing import Signer
 
 PREFIX = "fanfare"
 _OUTPUT_TOKENS = 8000
@@ -47,6 +49,7 @@ class Fanfare:
     assets: AssetStore
     database: Database
     records: Records
+    pictures: Pictures
     events: Events
     runs: Runs
     ports: Ports
@@ -60,8 +63,9 @@ async def open_fanfare(
 ) -> AsyncGenerator[Fanfare]:
     """Open every store, go on with unfinished campaigns if asked to, and drain and close at the end.
 
-    Raises `DataFolderInUse` while another process has the data folder.
+    Raises `DataFolderInUse` while another process has the data folder, and `UnusableCertificate`.
     """
+    signer = await asyncio.to_thread(open_signer, settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(hold(settings.data_dir, command, url))
         redis_url = settings.redis_url
@@ -77,7 +81,7 @@ async def open_fanfare(
         )
         assets = LocalAssets(_assets_root(settings))
         models = await stack.enter_async_context(open_models(settings, redis, where=str(locate(redis_url))))
-        ports = Ports(models, assets)
+        ports = Ports(models, assets, signer)
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
@@ -87,7 +91,9 @@ async def open_fanfare(
             stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
         calm_the_collector()
         try:
-            yield Fanfare(settings, assets, database, records, events, runs, ports, saver, redis)
+            yield Fanfare(
+                settings, assets, database, records, Pictures(database), events, runs, ports, saver, redis
+            )  # fmt: skip
         finally:
             await runs.drain(settings.stop_seconds)
 
@@ -215,6 +221,13 @@ def _fallback(settings: Settings, model: str) -> Endpoint:
         base_url=settings.fallback_base_url or settings.openai_base_url or OPENAI,
         key=settings.fallback_api_key or (None if settings.fallback_base_url else settings.openai_api_key),
     )  # fmt: skip
+
+
+def open_signer(settings: Settings) -> Signer | None:
+    """What signs finished pictures, proved by signing one, or None. Raises `UnusableCertificate`."""
+    if settings.c2pa_certificate is None or settings.c2pa_key is None:
+        return None
+    return Signer.open(settings.c2pa_certificate, settings.c2pa_key)
 
 
 def model_languages(settings: Settings) -> frozenset[str] | None:

@@ -11,8 +11,11 @@ from PIL import Image
 
 from tools.imaging.focus import Focus, dominant_colours, find_focus
 from tools.imaging.pool import pool
+from tools.imaging.provenance import Origin, stated
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
+from tools.imaging.seal import Seal
 from tools.imaging.shelf import Shelf
+from tools.imaging.signing import Signer
 from tools.imaging.source import SourcePicture, decode
 from tools.languages import Language
 from tools.placements import ImageSize, Placement
@@ -32,6 +35,7 @@ class Drawn:
     height: int
     checks: dict[str, Any]
     remarks: list[str]
+    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,7 @@ class Photo:
     """The product's photo, decoded; opening and measuring take CPU time, so do both in a thread."""
 
     source: SourcePicture
+    origin: Origin
 
     @classmethod
     def open(cls, data: bytes, placements: Sequence[Placement] = ()) -> "Photo":
@@ -46,9 +51,13 @@ class Photo:
 
         With `placements` a large JPEG is read at the fraction of its size that they leave their detail.
         """
-        need = _needed(placements)
-        key = (hashlib.sha256(data).digest(), need)
-        return PHOTOS.get(key, lambda: cls(decode(data, need=need)))
+        need, sha256 = _needed(placements), hashlib.sha256(data).hexdigest()
+        return PHOTOS.get((sha256, need), lambda: cls._decoded(data, sha256, need))
+
+    @classmethod
+    def _decoded(cls, data: bytes, sha256: str, need: tuple[int, int] | None) -> Self:
+        source = decode(data, need=need)
+        return cls(source, Origin(sha256, stated(data), source.info.notice))
 
     @property
     def weight(self) -> int:
@@ -77,14 +86,16 @@ async def drawn(
     headline: str,
     call_to_action: str,
     measured: dict[str, Any],
+    signer: Signer | None = None,
 ) -> list[Drawn]:
     """Every creative of `placements` in one language; `measured` is what `Photo.measure` said.
 
-    Sizes that come out alike are rendered once. The event loop goes on meanwhile; once cancelled, no further
-    picture is begun.
+    Each says in its metadata how it came about, and is signed where there is a signer. Sizes that come out alike
+    are rendered once. The event loop goes on meanwhile; once cancelled, no further picture is begun.
     """
     plan = _Plan.of(placements, language, headline, call_to_action, measured)
-    return plan.filled(await pool().gather(plan.tasks(photo)))
+    seal = Seal(photo.origin, signer)
+    return plan.filled(await pool().gather(plan.tasks(photo, seal)), seal)
 
 
 async def opened(data: bytes, placements: Sequence[Placement] = ()) -> Photo:
@@ -136,15 +147,15 @@ class _Plan:
         """Each picture once, in the order in which it is first asked for."""
         return list(dict.fromkeys(spec for _, _, spec in self.places))
 
-    def tasks(self, photo: Photo) -> list[Callable[[], Creative]]:
-        return [partial(render, photo.source, spec) for spec in self.specs]
+    def tasks(self, photo: Photo, seal: Seal) -> list[Callable[[], Creative]]:
+        return [partial(render, photo.source, spec, seal) for spec in self.specs]
 
-    def filled(self, made: Sequence[Creative]) -> list[Drawn]:
+    def filled(self, made: Sequence[Creative], seal: Seal) -> list[Drawn]:
         by_spec = dict(zip(self.specs, made, strict=True))
-        return [_drawn(placement, size, by_spec[spec]) for placement, size, spec in self.places]
+        return [_drawn(placement, size, by_spec[spec], seal) for placement, size, spec in self.places]
 
 
-def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
+def _drawn(placement: Placement, size: ImageSize, made: Creative, seal: Seal) -> Drawn:
     return Drawn(
         placement.id,
         size.name,
@@ -154,6 +165,7 @@ def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
         made.height,
         dict(made.checks),
         list(made.remarks),
+        seal.record(made.operations).as_json() | {"signed": seal.signer is not None},
     )
 
 

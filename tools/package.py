@@ -8,7 +8,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -28,6 +29,14 @@ CONTACT_SHEET = "contact-sheet.jpg"
 
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNRECORDED: JSON = {
+    "source_says": None,
+    "operations": None,
+    "digital_source_type": None,
+    "made_by": None,
+    "notice": None,
+    "signed": False,
+}
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,9 +49,20 @@ class Package:
 
 
 def build(
-    order: JSON, content: JSON, pictures: Mapping[str, bytes], *, cost: JSON, approved: Mapping[str, str]
+    order: JSON,
+    content: JSON,
+    pictures: Mapping[str, bytes],
+    *,
+    cost: JSON,
+    approved: Mapping[str, str],
+    writers: Mapping[str, str],
+    edited: Collection[str],
 ) -> Package:
-    """Pack a campaign: `content` as the API shows it, `pictures` by SHA-256, revisions as approved."""
+    """Pack a campaign: `content` as the API shows it, `pictures` by SHA-256, revisions as approved.
+
+    `writers` names the model that wrote or translated the texts of each language; in those `edited` a person
+    changed some.
+    """
     copies = _copies(order, content)
     made = [_described(creative) for creative in content["creatives"]]
     contents: dict[str, bytes] = {one["path"]: pictures[one["sha256"]] for one in made} | {
@@ -52,7 +72,9 @@ def build(
     contents["copy.csv"] = _csv(copies)
     for number, page in enumerate(_sheet(order, copies, made, pictures, cost), 1):
         contents[CONTACT_SHEET if number == 1 else f"contact-sheet-{number}.jpg"] = page
-    contents["index.html"] = _page(order, content, copies, made, cost)
+    records = _provenance(order, content["creatives"], writers, edited)
+    contents["provenance.json"] = _json({"creatives": records})
+    contents["index.html"] = _page(order, content, copies, made, records, cost)
     contents["manifest.json"] = _json(_manifest(order, content, contents, made, cost, approved))
     return Package(_zip(contents), len(contents))
 
@@ -94,6 +116,28 @@ def _described(creative: JSON) -> JSON:
         "remarks": creative.get("remarks", []),
         **asset,
     }
+
+
+def _provenance(
+    order: JSON, creatives: list[JSON], writers: Mapping[str, str], edited: Collection[str]
+) -> list[JSON]:
+    """How each picture came about; of one that was drawn before this was recorded, only its source is known."""
+    source = {"source_sha256": order["picture"]["sha256"]}
+    return [
+        {
+            "path": _described(creative)["path"],
+            **source,
+            **creative.get("provenance", _UNRECORDED),
+            "model": writers.get(creative["language"]) if _has_words(creative) else None,
+            "edited": creative["language"] in edited and _has_words(creative),
+            "licence": order.get("image_licence"),
+        }
+        for creative in creatives
+    ]
+
+
+def _has_words(creative: JSON) -> bool:
+    return any(done["name"] == "text" for done in creative.get("provenance", {}).get("operations", ()))
 
 
 def _manifest(
@@ -197,7 +241,14 @@ def _labelled(slots: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     return [*texts, ("hashtags", tags)] if tags else texts
 
 
-def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSON], cost: JSON) -> bytes:
+def _page(
+    order: JSON,
+    content: JSON,
+    copies: Mapping[str, JSON],
+    made: list[JSON],
+    records: list[JSON],
+    cost: JSON,
+) -> bytes:
     claims = _claims(order, content)
     languages = [
         (code, language(code).english, language(code).direction, _variants(copy), claims[code])
@@ -212,11 +263,20 @@ def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSO
             content=content,
             cost=cost,
             pictures=made,
+            source=order["picture"],
+            licence=order.get("image_licence"),
+            records={record["path"]: record for record in records},
+            kinds=Counter(_kind(record) for record in records),
             titles={name: PLACEMENTS[name].title for name in order["placements"]},
             rehearsal=cost["rehearsal"],
         )
         .encode()
     )
+
+
+def _kind(record: JSON) -> str:
+    """The name of its digital source type."""
+    return str(record["digital_source_type"] or "unrecorded").rpartition("/")[2]
 
 
 @cache

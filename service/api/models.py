@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from agents.product import Line, Product
+from agents.product import Line, Product, printable
 from graph.approval import DecisionType
 from graph.state import Approval, Gate
 from service.tables import Campaign, Status
@@ -34,6 +34,9 @@ MOST_TERMS = 200
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
 
+Licence = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(printable)
+]
 Budget = Annotated[Decimal, Field(gt=0, max_digits=8, decimal_places=4)]
 
 
@@ -85,6 +88,11 @@ class CampaignRequest(BaseModel):
     budget_usd: Budget | None = Field(default=None, description="What its model calls may cost, in US dollars.")
     brand: None = Field(default=None, description="Reserved for brand kits.")
     webhook_url: None = Field(default=None, description="Reserved for webhooks.")
+    image_licence: Licence | None = Field(
+        default=None,
+        description="What lets you use this photo, in your own words; kept in the package's provenance.",
+        examples=["Own photo, studio session of 12 May"],
+    )
     image: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{64}$",

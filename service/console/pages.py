@@ -191,6 +191,7 @@ def _request(form: FormData) -> CampaignRequest:
         "placements": form.getlist("placements"),
         "keep": _lines_of(form, "keep"),
         "variants": form.get("variants") or 1,
+        "image_licence": form.get("image_licence") or None,
     }
     try:
         return CampaignRequest.model_validate(asked)

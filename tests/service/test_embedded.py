@@ -46,18 +46,23 @@ async def test_the_migrations_make_what_the_records_say_and_take_it_away(tmp_pat
     await migrations.upgrade(url)
     await migrations.upgrade(url)
     assert await _columns(url) == {
-        column.name: column.nullable for column in Base.metadata.tables["campaigns"].columns
+        (name, column.name): column.nullable
+        for name, table in Base.metadata.tables.items()
+        for column in table.columns
     }
     await migrations.downgrade(url)
     assert await _columns(url) == {}
 
 
-async def _columns(url: str) -> dict[str, bool]:
-    def look(connection: Connection) -> dict[str, bool]:
+async def _columns(url: str) -> dict[tuple[str, str], bool]:
+    def look(connection: Connection) -> dict[tuple[str, str], bool]:
         inspector = inspect(connection)
-        if not inspector.has_table("campaigns"):
-            return {}
-        return {str(one["name"]): bool(one["nullable"]) for one in inspector.get_columns("campaigns")}
+        return {
+            (table, str(one["name"])): bool(one["nullable"])
+            for table in inspector.get_table_names()
+            if table != "alembic_version"
+            for one in inspector.get_columns(table)
+        }
 
     engine = create_async_engine(url)
     async with engine.connect() as connection:

@@ -58,6 +58,15 @@ class Operation:
         return {"name": self.name, "parameters": dict(self.parameters)}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a source: its SHA-256, what it states of itself, and its copyright notice."""
+
+    sha256: str
+    says: SourceType | None = None
+    notice: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """How one picture came about: its source by SHA-256, what was done, by whose words, under which rights.

@@ -11,6 +11,7 @@ from tools.imaging.brand import Brand
 from tools.imaging.checks import READABLE, Checks, Proof, measure, remarks
 from tools.imaging.colour import RGB, accent, fields
 from tools.imaging.compose import KEEP, Composition, compose, fitted
+from tools.imaging.deeds import deeds
 from tools.imaging.encode import MEDIA_TYPES, Format, encode
 from tools.imaging.extend import Extend, fill
 from tools.imaging.focus import Focus
@@ -18,6 +19,8 @@ from tools.imaging.glyphs import is_visible, missing_glyphs
 from tools.imaging.lettering import Lettering, Placed, Words, arrange
 from tools.imaging.light import luminance_percentiles
 from tools.imaging.logo import Mark, mark
+from tools.imaging.provenance import Operation
+from tools.imaging.seal import Seal
 from tools.imaging.source import SourcePicture
 from tools.imaging.typeset import Direction
 from tools.imaging.veil import Ground, on_field, prepare
@@ -78,7 +81,10 @@ class CreativeSpec:
 
 @dataclass(frozen=True)
 class Creative:
-    """A finished picture, what its pixels and bytes say about it, and why a person must look, if so."""
+    """A finished picture, what its pixels and bytes say about it, and why a person must look, if so.
+
+    The operations are what was done to the photo, as the picture's own metadata tell it.
+    """
 
     data: bytes
     media_type: str
@@ -88,20 +94,22 @@ class Creative:
     extended: bool
     checks: Checks
     remarks: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
 
 
-def render(source: SourcePicture, spec: CreativeSpec) -> Creative:
-    """Render a creative; the same source and spec give the same bytes, from any thread.
+def render(source: SourcePicture, spec: CreativeSpec, seal: Seal | None = None) -> Creative:
+    """Render a creative; the same source and spec give the same bytes, from any thread, unless they are signed.
 
-    Raises UnknownTemplate where the spec names none of ours.
+    With a seal it carries its provenance, inside its byte budget. Raises UnknownTemplate where the spec names
+    none of ours, SigningFailed.
     """
     words = _words(spec)
     page = _page(source, spec, words)
     if spec.template is None and (page.ground.veil > HEAVY or page.ground.unrest > RESTLESS):
         page = _page(source, spec, words, off_photo=True)
-    made = _finished(source, spec, words, page)
+    made = _finished(source, spec, words, page, seal)
     if spec.template is None and page.composition.template.ground == "photo" and _is_marred(made.checks):
-        beside = _finished(source, spec, words, _page(source, spec, words, off_photo=True))
+        beside = _finished(source, spec, words, _page(source, spec, words, off_photo=True), seal)
         return made if _is_marred(beside.checks) else beside
     return made
 
@@ -213,9 +221,9 @@ def _logo(
     return mark(spec.logo, corners, safe, taken, ground.image, rtl=spec.direction == "rtl")
 
 
-def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page) -> Creative:
-    told = _written(page, spec)
-    data = encode(told, spec.format, spec.max_bytes)
+def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page, seal: Seal | None) -> Creative:
+    told, done = _written(page, spec), _done(source, spec, page)
+    data = _encoded(told, spec, seal, done)
     composition, lettering = page.composition, page.lettering
     placed = (lettering.headline, lettering.subline, lettering.label)
     shown = words.without(lettering.left_out)
@@ -244,7 +252,27 @@ def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Pa
         composition.placing.mode == "extend",
         checks,
         (*said, *_omissions(spec, page)),
+        done,
     )
+
+
+def _done(source: SourcePicture, spec: CreativeSpec, page: _Page) -> tuple[Operation, ...]:
+    return deeds(
+        source,
+        page.composition,
+        page.lettering,
+        veil=page.ground.veil,
+        has_logo=page.logo is not None,
+        language=spec.language,
+        kind=spec.format,
+    )
+
+
+def _encoded(told: Image.Image, spec: CreativeSpec, seal: Seal | None, done: tuple[Operation, ...]) -> bytes:
+    if seal is None:
+        return encode(told, spec.format, spec.max_bytes)
+    record = seal.record(done)
+    return seal.put(encode(told, spec.format, spec.max_bytes, reserve=seal.room(record)), record)
 
 
 def _missing(words: Words) -> frozenset[str]:

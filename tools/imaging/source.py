@@ -113,6 +113,23 @@ def inspect(
         return _read(container, scale=_SCALES[-1])[1]
 
 
+def glance(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+) -> tuple[PictureInfo, Image.Image]:
+    """Describe a picture as `inspect` does, and give a small copy of it, in sRGB on white, to compare it by.
+
+    The copy has at most 256 pixels a side. Raises UnusablePicture, also for what `decode` would refuse.
+    """
+    container = _vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=False)
+    with _refusals(data):
+        upright, info = _read(container, scale=_enough(container, (_GLANCE // 2, _GLANCE // 2)))
+        if upright.mode in _SMOOTH:
+            upright.thumbnail((_GLANCE, _GLANCE), Image.Resampling.BOX, reducing_gap=2.0)
+        small, _ = srgb.on_white(upright)
+        small.thumbnail((_GLANCE, _GLANCE), Image.Resampling.BOX, reducing_gap=2.0)
+        return info, small
+
+
 def decode(
     data: bytes,
     *,
@@ -389,6 +406,9 @@ def _broken(data: bytes, error: Exception) -> UnusablePicture:
 
 
 _SCALES = (1, 2, 4, 8)
+_GLANCE = 256
+# Modes whose pixels can be averaged as they are.
+_SMOOTH = ("RGB", "RGBA", "L", "LA", "CMYK")
 _SPARE = 1.5
 _SEVERAL = 2
 _MOST_SCANS = 100
