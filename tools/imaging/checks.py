@@ -71,10 +71,11 @@ class Proof:
 
 def measure(proof: Proof) -> Checks:
     """Measure a creative from its encoded bytes."""
-    picture = Image.open(io.BytesIO(proof.data)).convert("RGB")
+    picture = Image.open(io.BytesIO(proof.data))
     right_size = picture.size == proof.size
-    seen = picture if right_size else picture.resize(proof.size)
-    changed = _changed(proof.bare, proof.told)
+    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+    seen = rgb if right_size else rgb.resize(proof.size)
+    changed = ImageChops.difference(proof.bare, proof.told)
     return {
         "size": right_size,
         "bytes": proof.max_bytes is None or len(proof.data) <= proof.max_bytes,
@@ -110,11 +111,6 @@ def remarks(checks: Checks, proof: Proof, *, unsure: bool) -> tuple[str, ...]:
     return tuple(sentence for sentence, holds in said.items() if holds)
 
 
-def _changed(bare: Image.Image, told: Image.Image) -> Image.Image:
-    """The pixels (mode L, white) that writing changed."""
-    return _largest(ImageChops.difference(bare, told)).point([0, *[255] * 255])
-
-
 def _largest(picture: Image.Image) -> Image.Image:
     """The largest of the three channels."""
     red, green, blue = picture.split()
@@ -136,7 +132,10 @@ def _is_clear(changed: Image.Image, product: Box) -> bool:
     if right <= left or bottom <= top:
         return True
     part = changed.crop((left, top, right, bottom))
-    return part.histogram()[255] <= TOUCHED * part.width * part.height
+    if part.getbbox() is None:
+        return True
+    area = part.width * part.height
+    return area - _largest(part).histogram()[0] <= TOUCHED * area
 
 
 def _contrast(picture: Image.Image, texts: Sequence[Placed]) -> float | None:

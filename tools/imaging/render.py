@@ -185,7 +185,8 @@ def _field(photo: Image.Image, spec: CreativeSpec) -> RGB:
     if spec.brand and spec.brand.field:
         return spec.brand.field
     light, dark = fields(spec.colours)
-    return light if luminance_percentiles(photo, 50, 50)[0] > BRIGHT else dark
+    sample = photo.resize(_SAMPLE, Image.Resampling.NEAREST)
+    return light if luminance_percentiles(sample, 50, 50)[0] > BRIGHT else dark
 
 
 def _behind(source: SourcePicture, spec: CreativeSpec) -> RGB:
@@ -290,13 +291,19 @@ def _stamp(image: Image.Image, logo: Mark) -> None:
 
 
 def _rounded(image: Image.Image, box: Box, colour: RGB, radius: float) -> None:
-    """Draw a rounded rectangle four times too large and reduce it, for smooth corners."""
-    width, height = round(box.width), round(box.height)
-    large = Image.new("L", (width * 4, height * 4), 0)
+    """Draw a rounded rectangle: its corners four times too large and reduced, for smoothness, the rest plain."""
+    width, height, corner = round(box.width), round(box.height), math.ceil(radius) + 1
+    across, down = min(width, 2 * corner), min(height, 2 * corner)
+    large = Image.new("L", (across * 4, down * 4), 0)
     ImageDraw.Draw(large).rounded_rectangle(
-        (0, 0, width * 4 - 1, height * 4 - 1), radius=round(radius * 4), fill=255
+        (0, 0, across * 4 - 1, down * 4 - 1), radius=round(radius * 4), fill=255
     )
-    image.paste(colour, (round(box.left), round(box.top)), large.reduce(4))
+    corners, mask = large.reduce(4), Image.new("L", (width, height), 255)
+    for x, left, right in ((0, 0, across // 2), (width - across + across // 2, across // 2, across)):
+        for y, top, bottom in ((0, 0, down // 2), (height - down + down // 2, down // 2, down)):
+            mask.paste(corners.crop((left, top, right, bottom)), (x, y))
+    image.paste(colour, (round(box.left), round(box.top)), mask)
 
 
 _OPAQUE = 200
+_SAMPLE = (96, 96)
