@@ -18,6 +18,7 @@ from tools.imaging.glyphs import is_visible, missing_glyphs
 from tools.imaging.lettering import Lettering, Placed, Words, arrange
 from tools.imaging.light import luminance_percentiles
 from tools.imaging.logo import Mark, mark
+from tools.imaging.sketch import unrest
 from tools.imaging.source import SourcePicture
 from tools.imaging.typeset import Direction
 from tools.imaging.veil import Ground, on_field, prepare
@@ -95,14 +96,18 @@ def render(source: SourcePicture, spec: CreativeSpec) -> Creative:
 
     Raises UnknownTemplate where the spec names none of ours.
     """
-    words = _words(spec)
-    page = _page(source, spec, words)
-    if spec.template is None and (page.ground.veil > HEAVY or page.ground.unrest > RESTLESS):
-        page = _page(source, spec, words, off_photo=True)
+    words, free = _words(spec), spec.template is None
+    plan = _planned(source, spec, words)
+    if free and _is_restless(source, spec, plan):
+        plan = _planned(source, spec, words, off_photo=True)
+    page = _painted(source, spec, plan)
+    if free and page.ground.veil > HEAVY:
+        page = _painted(source, spec, _planned(source, spec, words, off_photo=True))
     made = _finished(source, spec, words, page)
-    if spec.template is None and page.composition.template.ground == "photo" and _is_marred(made.checks):
-        beside = _finished(source, spec, words, _page(source, spec, words, off_photo=True))
-        return made if _is_marred(beside.checks) else beside
+    if free and page.composition.template.ground == "photo" and _is_marred(made.checks):
+        beside = _painted(source, spec, _planned(source, spec, words, off_photo=True))
+        again = _finished(source, spec, words, beside)
+        return made if _is_marred(again.checks) else again
     return made
 
 
@@ -112,6 +117,14 @@ def _is_marred(checks: Checks) -> bool:
     if ratio is None:
         return False
     return ratio < READABLE or checks["product_kept"] < KEEP or checks["product_clear"] is False
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Where everything goes; nothing but the words is drawn yet."""
+
+    composition: Composition
+    lettering: Lettering
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +146,7 @@ def _words(spec: CreativeSpec) -> Words:
     return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface)
 
 
-def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Page:
+def _planned(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Plan:
     size, safe, rtl = (spec.width, spec.height), _safe(spec), spec.direction == "rtl"
     composition = compose(
         source.image.size,
@@ -146,7 +159,20 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         off_photo=off_photo,
     )
     lettering = arrange(words, composition, size)
-    composition = fitted(composition, lettering.extent, source.image.size, spec.focus, safe)
+    return _Plan(fitted(composition, lettering.extent, source.image.size, spec.focus, safe), lettering)
+
+
+def _is_restless(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> bool:
+    """Whether words would stand on a part of the photo that is too lively to be read on."""
+    if plan.composition.template.ground != "photo" or not plan.lettering.boxes:
+        return False
+    colour, placing = _behind(source, spec), plan.composition.placing
+    lively = unrest(source, placing, plan.lettering.boxes, plain=spec.focus.plain, how=spec.extend, colour=colour)
+    return lively > RESTLESS
+
+
+def _painted(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> _Page:
+    composition, lettering = plan.composition, plan.lettering
     photo = fill(
         source,
         composition.placing,
@@ -162,7 +188,8 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         )
     else:
         ground = on_field(canvas, plain_field, spec.colours, spec.brand)
-    return _Page(composition, lettering, ground, plain_field, _logo(spec, composition, lettering, ground, safe))
+    logo = _logo(spec, composition, lettering, ground, _safe(spec))
+    return _Page(composition, lettering, ground, plain_field, logo)
 
 
 def _safe(spec: CreativeSpec) -> Box:

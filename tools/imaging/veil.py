@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageStat
+from PIL import Image
 
 from tools.imaging.box import Box
 from tools.imaging.brand import Brand
@@ -23,13 +23,12 @@ TAIL: Final = 2.0  # percent of the pixels behind a text that may be worse than 
 class Ground:
     """A canvas ready to be written on, and the ink to use.
 
-    The veil's opacity is 0 to 1; unrest is how far the lightness of the photo varies there, of 255 levels.
+    The veil's opacity is 0 to 1.
     """
 
     image: Image.Image
     tone: Tone
     veil: float = 0.0
-    unrest: float = 0.0
 
 
 def prepare(
@@ -54,7 +53,7 @@ def prepare(
     tone = min(shares, key=lambda tone: (shares[tone], -_ratio((low, high), tone)))
     veil = _Veil(canvas.size, texts, fade, _soft(canvas.size, texts, fade, clear_of))
     laid = 0.0 if _ratio((low, high), tone) >= AIM else _strength(parts, veil, tone, shares[tone])
-    return Ground(_veiled(canvas, veil, tone, laid), tone, laid, max(map(_unrest, parts)))
+    return Ground(_veiled(canvas, veil, tone, laid), tone, laid)
 
 
 def on_field(image: Image.Image, field: RGB, colours: Sequence[str], brand: Brand | None = None) -> Ground:
@@ -107,12 +106,6 @@ def _veiled(canvas: Image.Image, veil: _Veil, tone: Tone, laid: float) -> Image.
     painted = canvas.copy()
     painted.paste(tone.veil, reach, mask.crop(reach))
     return painted
-
-
-def _unrest(part: Image.Image) -> float:
-    """How far the lightness of a photo varies behind words, coarsely seen: as a deviation of 255 levels."""
-    coarse = (48, max(8, round(48 * part.height / part.width)))
-    return float(ImageStat.Stat(part.convert("L").resize(coarse, Image.Resampling.BOX)).stddev[0])
 
 
 def _behind(parts: Sequence[Image.Image]) -> tuple[float, float]:
