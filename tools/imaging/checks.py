@@ -14,6 +14,7 @@ from tools.imaging.colour import contrast
 from tools.imaging.compose import KEEP, Placing
 from tools.imaging.lettering import Placed
 from tools.imaging.light import lightness, percentiles
+from tools.imaging.scaling import scaled
 from tools.imaging.source import SourcePicture
 
 READABLE: Final = 4.5  # WCAG 2.2, criterion 1.4.3
@@ -254,12 +255,7 @@ def _sharpness(picture: Image.Image, proof: Proof) -> float:
     there = part.moved(-placing.photo.left, -placing.photo.top).scaled(across, down)
     there = there.overlap(Box(0, 0, *proof.source.image.size))
     found = picture.crop(part.moved(proof.frame.left, proof.frame.top).pixels())
-    expected = proof.source.image.resize(
-        found.size,
-        Image.Resampling.LANCZOS,
-        box=(there.left, there.top, there.right, there.bottom),
-        reducing_gap=2.0,
-    )
+    expected = scaled(proof.source.image, found.size, there)
     best, got = _edges(expected), _edges(found)
     detail = 1.0 if best < FLAT else min(1.0, got / best)
     return round(min(1.0, 1 / scale) * detail, 3)
