@@ -21,6 +21,7 @@ from tools.imaging.light import luminance_percentiles
 from tools.imaging.logo import Mark, mark
 from tools.imaging.provenance import Operation
 from tools.imaging.seal import Seal
+from tools.imaging.sketch import unrest
 from tools.imaging.source import SourcePicture
 from tools.imaging.typeset import Direction
 from tools.imaging.veil import Ground, on_field, prepare
@@ -103,14 +104,18 @@ def render(source: SourcePicture, spec: CreativeSpec, seal: Seal | None = None) 
     With a seal it carries its provenance, inside its byte budget. Raises UnknownTemplate where the spec names
     none of ours, SigningFailed.
     """
-    words = _words(spec)
-    page = _page(source, spec, words)
-    if spec.template is None and (page.ground.veil > HEAVY or page.ground.unrest > RESTLESS):
-        page = _page(source, spec, words, off_photo=True)
+    words, free = _words(spec), spec.template is None
+    plan = _planned(source, spec, words)
+    if free and _is_restless(source, spec, plan):
+        plan = _planned(source, spec, words, off_photo=True)
+    page = _painted(source, spec, plan)
+    if free and page.ground.veil > HEAVY:
+        page = _painted(source, spec, _planned(source, spec, words, off_photo=True))
     made = _finished(source, spec, words, page, seal)
-    if spec.template is None and page.composition.template.ground == "photo" and _is_marred(made.checks):
-        beside = _finished(source, spec, words, _page(source, spec, words, off_photo=True), seal)
-        return made if _is_marred(beside.checks) else beside
+    if free and page.composition.template.ground == "photo" and _is_marred(made.checks):
+        beside = _painted(source, spec, _planned(source, spec, words, off_photo=True))
+        again = _finished(source, spec, words, beside, seal)
+        return made if _is_marred(again.checks) else again
     return made
 
 
@@ -120,6 +125,14 @@ def _is_marred(checks: Checks) -> bool:
     if ratio is None:
         return False
     return ratio < READABLE or checks["product_kept"] < KEEP or checks["product_clear"] is False
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Where everything goes; nothing but the words is drawn yet."""
+
+    composition: Composition
+    lettering: Lettering
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +154,7 @@ def _words(spec: CreativeSpec) -> Words:
     return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface)
 
 
-def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Page:
+def _planned(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Plan:
     size, safe, rtl = (spec.width, spec.height), _safe(spec), spec.direction == "rtl"
     composition = compose(
         source.image.size,
@@ -154,7 +167,20 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         off_photo=off_photo,
     )
     lettering = arrange(words, composition, size)
-    composition = fitted(composition, lettering.extent, source.image.size, spec.focus, safe)
+    return _Plan(fitted(composition, lettering.extent, source.image.size, spec.focus, safe), lettering)
+
+
+def _is_restless(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> bool:
+    """Whether words would stand on a part of the photo that is too lively to be read on."""
+    if plan.composition.template.ground != "photo" or not plan.lettering.boxes:
+        return False
+    colour, placing = _behind(source, spec), plan.composition.placing
+    lively = unrest(source, placing, plan.lettering.boxes, plain=spec.focus.plain, how=spec.extend, colour=colour)
+    return lively > RESTLESS
+
+
+def _painted(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> _Page:
+    composition, lettering = plan.composition, plan.lettering
     photo = fill(
         source,
         composition.placing,
@@ -170,7 +196,8 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         )
     else:
         ground = on_field(canvas, plain_field, spec.colours, spec.brand)
-    return _Page(composition, lettering, ground, plain_field, _logo(spec, composition, lettering, ground, safe))
+    logo = _logo(spec, composition, lettering, ground, _safe(spec))
+    return _Page(composition, lettering, ground, plain_field, logo)
 
 
 def _safe(spec: CreativeSpec) -> Box:
@@ -193,7 +220,8 @@ def _field(photo: Image.Image, spec: CreativeSpec) -> RGB:
     if spec.brand and spec.brand.field:
         return spec.brand.field
     light, dark = fields(spec.colours)
-    return light if luminance_percentiles(photo, 50, 50)[0] > BRIGHT else dark
+    sample = photo.resize(_SAMPLE, Image.Resampling.NEAREST)
+    return light if luminance_percentiles(sample, 50, 50)[0] > BRIGHT else dark
 
 
 def _behind(source: SourcePicture, spec: CreativeSpec) -> RGB:
@@ -318,13 +346,19 @@ def _stamp(image: Image.Image, logo: Mark) -> None:
 
 
 def _rounded(image: Image.Image, box: Box, colour: RGB, radius: float) -> None:
-    """Draw a rounded rectangle four times too large and reduce it, for smooth corners."""
-    width, height = round(box.width), round(box.height)
-    large = Image.new("L", (width * 4, height * 4), 0)
+    """Draw a rounded rectangle: its corners four times too large and reduced, for smoothness, the rest plain."""
+    width, height, corner = round(box.width), round(box.height), math.ceil(radius) + 1
+    across, down = min(width, 2 * corner), min(height, 2 * corner)
+    large = Image.new("L", (across * 4, down * 4), 0)
     ImageDraw.Draw(large).rounded_rectangle(
-        (0, 0, width * 4 - 1, height * 4 - 1), radius=round(radius * 4), fill=255
+        (0, 0, across * 4 - 1, down * 4 - 1), radius=round(radius * 4), fill=255
     )
-    image.paste(colour, (round(box.left), round(box.top)), large.reduce(4))
+    corners, mask = large.reduce(4), Image.new("L", (width, height), 255)
+    for x, left, right in ((0, 0, across // 2), (width - across + across // 2, across // 2, across)):
+        for y, top, bottom in ((0, 0, down // 2), (height - down + down // 2, down // 2, down)):
+            mask.paste(corners.crop((left, top, right, bottom)), (x, y))
+    image.paste(colour, (round(box.left), round(box.top)), mask)
 
 
 _OPAQUE = 200
+_SAMPLE = (96, 96)
