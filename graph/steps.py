@@ -17,14 +17,16 @@ from agents.model import BudgetSpent, Model, ModelError, ModelGarbled, ModelReje
 from graph import approval, rules
 from graph.approval import Decision, Resume
 from graph.calls import checkpointed, model_of
-from graph.content import ALT_TEXT, content, copy_of, revision, shown
+from graph.content import ALT_TEXT, SUBLINE, content, copy_of, revision, shown
 from graph.costs import entry, total
 from graph.desks import VARIANTS, desk, placement_of, spoken_for, variant_of, written_for
+from graph.look import Brand
 from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
 from tools import package
 from tools.assets import AssetStore
 from tools.creatives import Photo, drawn, opened
+from tools.house import House, furnished
 from tools.imaging.rights import reserved
 from tools.languages import language as language_of
 from tools.placements import PLACEMENTS
@@ -141,13 +143,18 @@ class Steps:
         """Make every picture of one language and variant."""
         order, variant = Order.model_validate(state["order"]), state.get("variant", VARIANTS[0])
         photo = await _opened(await self._source(order), order)
+        lines = state["lines"]
         made = await drawn(
             photo,
             [PLACEMENTS[name] for name in order.placements],
             language=language_of(state["language"]),
-            headline=state["lines"]["headline"][0],
-            call_to_action=state["lines"]["call_to_action"][0],
+            headline=lines["headline"][0],
+            subline=next(iter(lines.get(SUBLINE, [])), None),
+            call_to_action=lines["call_to_action"][0],
+            names=(order.product.name,),
             measured=state["study"],
+            given=state.get("focus", {}),
+            house=await self._house(order),
         )
         creatives = [
             {
@@ -157,7 +164,8 @@ class Steps:
                 "variant": variant,
                 "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
                 | {"width": one.width, "height": one.height},
-                "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
+                "alt_text": next(iter(lines.get(ALT_TEXT, [])), state["study"]["alt_text"]),
+                "focus": one.focus,
                 "checks": one.checks,
                 "remarks": one.remarks,
             }
@@ -309,6 +317,13 @@ class Steps:
     async def _source(self, order: Order) -> bytes:
         return await self._assets.get(order.picture.sha256, tenant=order.tenant)
 
+    async def _house(self, order: Order) -> House:
+        brand = order.brand or Brand()
+        named = {part: sha for part in ("logo", "font", "bold_font") if (sha := getattr(brand, part))}
+        data = {part: await self._assets.get(sha, tenant=order.tenant) for part, sha in named.items()}
+        colours = brand.model_dump(include={"primary", "secondary", "ink", "ground"})
+        return await furnished(colours, **data)
+
 
 async def _opened(data: bytes, order: Order) -> Photo:
     """The photo, as large as the order's placements need it."""
@@ -419,10 +434,11 @@ def _apply(gate: Gate, state: CampaignState, edited: JSON) -> CampaignState:
     if gate == "copy":
         return {"copy": copy_of(edited["copy"])}
     return {
+        "focus": edited[approval.FOCUS],
         "translations": {
             language: _retold(state["translations"][language], copy_of(view))
             for language, view in edited["translations"].items()
-        }
+        },
     }
 
 

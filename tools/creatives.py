@@ -2,13 +2,16 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from PIL import Image
 
+from tools.house import PLAIN, House
+from tools.imaging.encode import choices
 from tools.imaging.focus import Focus, dominant_colours, find_focus
 from tools.imaging.pool import pool
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
@@ -17,7 +20,11 @@ from tools.imaging.source import SourcePicture, decode
 from tools.languages import Language
 from tools.placements import ImageSize, Placement
 
+EVERYWHERE: Final = "all"
+"""Whoever says where the product is says it for one placement, or under this key for all."""
+
 _PROXY_PIXELS = 768
+Given = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Drawn:
     height: int
     checks: dict[str, Any]
     remarks: list[str]
+    focus: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +85,33 @@ async def drawn(
     headline: str,
     call_to_action: str,
     measured: dict[str, Any],
+    subline: str | None = None,
+    names: tuple[str, ...] = (),
+    given: Given = MappingProxyType({}),
+    house: House = PLAIN,
 ) -> list[Drawn]:
     """Every creative of `placements` in one language; `measured` is what `Photo.measure` said.
 
+    `names` stay on one line. `given` is where people say that the product is, by placement or for all of them:
+    {left, top, right, bottom} in shares of the photo.
     Sizes that come out alike are rendered once. The event loop goes on meanwhile; once cancelled, no further
     picture is begun.
     """
-    plan = _Plan.of(placements, language, headline, call_to_action, measured)
+    look = CreativeSpec(
+        width=0,
+        height=0,
+        focus=Focus.from_json(measured["focus"]),
+        headline=headline,
+        subline=subline,
+        call_to_action=call_to_action,
+        language=language.code,
+        direction=language.direction,
+        names=names,
+        colours=tuple(measured["colours"]),
+        logo=house.logo,
+        brand=house.brand,
+    )
+    plan = _Plan.of(placements, look, given)
     return plan.filled(await pool().gather(plan.tasks(photo)))
 
 
@@ -99,34 +127,12 @@ class _Plan:
     places: list[tuple[Placement, ImageSize, CreativeSpec]]
 
     @classmethod
-    def of(
-        cls,
-        placements: Sequence[Placement],
-        language: Language,
-        headline: str,
-        call_to_action: str,
-        measured: dict[str, Any],
-    ) -> Self:
-        focus, colours = Focus.from_json(measured["focus"]), tuple(measured["colours"])
+    def of(cls, placements: Sequence[Placement], look: CreativeSpec, given: Given) -> Self:
+        """The pictures of `placements`, each `look` with what its size asks for."""
+        focuses = {each.id: _focus(look.focus, given.get(each.id, given.get(EVERYWHERE))) for each in placements}
         return cls(
             [
-                (
-                    placement,
-                    size,
-                    CreativeSpec(
-                        width=size.width,
-                        height=size.height,
-                        focus=focus,
-                        max_bytes=size.max_bytes,
-                        format="jpeg" if "jpg" in size.formats else "png",
-                        safe_zone=_safe_zone(size),
-                        headline=headline if placement.picture_text else None,
-                        call_to_action=call_to_action if placement.picture_text and placement.paid else None,
-                        language=language.code,
-                        direction=language.direction,
-                        colours=colours,
-                    ),
-                )
+                (placement, size, _fitted(look, placement, size, focuses[placement.id]))
                 for placement, size in _wanted(placements)
             ]
         )
@@ -141,10 +147,31 @@ class _Plan:
 
     def filled(self, made: Sequence[Creative]) -> list[Drawn]:
         by_spec = dict(zip(self.specs, made, strict=True))
-        return [_drawn(placement, size, by_spec[spec]) for placement, size, spec in self.places]
+        return [_drawn(placement, size, by_spec[spec], spec.focus) for placement, size, spec in self.places]
 
 
-def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
+def _fitted(look: CreativeSpec, placement: Placement, size: ImageSize, focus: Focus) -> CreativeSpec:
+    lettered = placement.picture_text
+    return replace(
+        look,
+        width=size.width,
+        height=size.height,
+        focus=focus,
+        max_bytes=size.max_bytes,
+        formats=choices(size.formats),
+        safe_zone=_safe_zone(size),
+        headline=look.headline if lettered else None,
+        subline=look.subline if lettered else None,
+        call_to_action=look.call_to_action if lettered and placement.paid else None,
+    )
+
+
+def _focus(measured: Focus, given: Mapping[str, float] | None) -> Focus:
+    """A person's word beats what was measured; which of the photo's sides are plain, only measuring tells."""
+    return replace(Focus.given(**given), plain=measured.plain) if given else measured
+
+
+def _drawn(placement: Placement, size: ImageSize, made: Creative, focus: Focus) -> Drawn:
     return Drawn(
         placement.id,
         size.name,
@@ -154,6 +181,7 @@ def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
         made.height,
         dict(made.checks),
         list(made.remarks),
+        {"box": asdict(focus.box), "point": list(focus.point), "method": focus.method},
     )
 
 

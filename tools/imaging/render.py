@@ -11,7 +11,7 @@ from tools.imaging.brand import Brand
 from tools.imaging.checks import READABLE, Checks, Proof, measure, remarks
 from tools.imaging.colour import RGB, accent, fields
 from tools.imaging.compose import KEEP, Composition, compose, fitted
-from tools.imaging.encode import MEDIA_TYPES, Format, encode
+from tools.imaging.encode import Format, encoded
 from tools.imaging.extend import Extend, fill
 from tools.imaging.focus import Focus
 from tools.imaging.glyphs import is_visible, missing_glyphs
@@ -61,7 +61,7 @@ class CreativeSpec:
     height: int
     focus: Focus
     max_bytes: int | None = None
-    format: Format = "jpeg"
+    formats: tuple[Format, ...] = ("jpeg",)  # the favourite first
     safe_zone: SafeZone = field(default_factory=SafeZone)
     headline: str | None = None
     subline: str | None = None
@@ -129,8 +129,8 @@ def _words(spec: CreativeSpec) -> Words:
     headline, subline, call = (
         text if text and is_visible(text) else None for text in (spec.headline, spec.subline, spec.call_to_action)
     )
-    typeface = spec.brand.typeface if spec.brand else None
-    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface)
+    typeface, bold = (spec.brand.typeface, spec.brand.bold) if spec.brand else (None, None)
+    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface, bold)
 
 
 def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Page:
@@ -215,13 +215,13 @@ def _logo(
 
 def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page) -> Creative:
     told = _written(page, spec)
-    data = encode(told, spec.format, spec.max_bytes)
+    file = encoded(told, spec.formats, spec.max_bytes)
     composition, lettering = page.composition, page.lettering
     placed = (lettering.headline, lettering.subline, lettering.label)
     shown = words.without(lettering.left_out)
     proof = Proof(
         source=source,
-        data=data,
+        data=file.data,
         size=(spec.width, spec.height),
         max_bytes=spec.max_bytes,
         safe=spec.safe_zone.box(spec.width, spec.height),
@@ -236,8 +236,8 @@ def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Pa
     checks = measure(proof)
     said = remarks(checks, proof, unsure=spec.focus.method == "attention")
     return Creative(
-        data,
-        MEDIA_TYPES[spec.format],
+        file.data,
+        file.media_type,
         spec.width,
         spec.height,
         composition.template.name,
@@ -248,12 +248,14 @@ def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Pa
 
 
 def _missing(words: Words) -> frozenset[str]:
-    told = (words.headline, words.subline, words.call_to_action)
-    return frozenset(missing_glyphs("".join(text or "" for text in told), words.typeface))
+    bold = f"{words.headline or ''}{words.call_to_action or ''}"
+    return frozenset(
+        missing_glyphs(bold, words.bold or words.typeface) | missing_glyphs(words.subline or "", words.typeface)
+    )
 
 
 def _omissions(spec: CreativeSpec, page: _Page) -> tuple[str, ...]:
-    left_out: list[str] = list(page.lettering.left_out)
+    left_out: list[str] = [part for part in page.lettering.left_out if part != "subline"]
     if spec.logo and page.logo is None:
         left_out.append("logo")
     size = f"{spec.width} × {spec.height}"

@@ -64,7 +64,7 @@ def test_the_product_stays_whole(studio: SourcePicture, size: tuple[int, int], l
 
 @pytest.mark.parametrize("size", [(1080, 1080), (1200, 628), (300, 250)])
 def test_contrast_holds_in_the_pixels(confetti: SourcePicture, size: tuple[int, int]) -> None:
-    image = pixels(creative(confetti, size, format="png", call_to_action=None))
+    image = pixels(creative(confetti, size, formats=("png",), call_to_action=None))
     ink = max((tone.ink for tone in tones(())), key=lambda colour: _exactly(image, colour).histogram()[255])
     letters = _exactly(image, ink)
     box = letters.getbbox()
@@ -88,7 +88,7 @@ def _exactly(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
 @pytest.mark.parametrize("language", list(TEXTS))
 def test_nothing_is_written_outside_the_safe_zone(studio: SourcePicture, language: str) -> None:
     """The photo has no pixel of the ink's colour, so that the ink shows where words are."""
-    told = pixels(creative(studio, (540, 960), language, format="png", safe_zone=STORY, call_to_action=None))
+    told = pixels(creative(studio, (540, 960), language, formats=("png",), safe_zone=STORY, call_to_action=None))
     ink = _exactly(told, tones(())[0].ink).getbbox()
     assert ink is not None
     assert ink[0] >= 540 * 0.06 - 1
@@ -99,7 +99,7 @@ def test_nothing_is_written_outside_the_safe_zone(studio: SourcePicture, languag
 
 def test_a_light_background_needs_no_veil(studio: SourcePicture) -> None:
     """The text is dark, and the wall beside it is as bright as without text."""
-    told = pixels(creative(studio, (1200, 628), format="png", call_to_action=None))
+    told = pixels(creative(studio, (1200, 628), formats=("png",), call_to_action=None))
     assert _exactly(told, tones(())[0].ink).getbbox() is not None
     assert told.convert("L").crop((0, 0, 20, 628)).getextrema()[0] >= 198  # type: ignore[operator]
 
@@ -128,7 +128,7 @@ def test_without_words_there_is_no_contrast_to_measure(studio: SourcePicture) ->
     ("kind", "media_type"), [("jpeg", "image/jpeg"), ("png", "image/png"), ("webp", "image/webp")]
 )
 def test_each_format_is_what_it_says(studio: SourcePicture, kind: str, media_type: str) -> None:
-    made = creative(studio, (320, 180), format=kind)
+    made = creative(studio, (320, 180), formats=(kind,))
     assert made.media_type == media_type == Image.open(io.BytesIO(made.data)).get_format_mimetype()
 
 
