@@ -18,7 +18,9 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from tools.counting import measure
+from tools.hero import Hero, heroes
 from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages
+from tools.inspection import report
 from tools.languages import language
 from tools.placements import PLACEMENTS
 
@@ -26,7 +28,7 @@ JSON = dict[str, Any]
 CONTACT_SHEET = "contact-sheet.jpg"
 """The first page; further ones are numbered."""
 
-_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
@@ -52,13 +54,17 @@ def build(
     contents["copy.csv"] = _csv(copies)
     for number, page in enumerate(_sheet(order, copies, made, pictures, cost), 1):
         contents[CONTACT_SHEET if number == 1 else f"contact-sheet-{number}.jpg"] = page
+    found = heroes(made, pictures)
+    contents |= {path: file.data for hero in found for path, file in hero.files}
+    if found:
+        contents["responsive.html"] = _responsive(order, found)
     contents["index.html"] = _page(order, content, copies, made, cost)
     contents["manifest.json"] = _json(_manifest(order, content, contents, made, cost, approved))
     return Package(_zip(contents), len(contents))
 
 
 def _copies(order: JSON, content: JSON) -> dict[str, JSON]:
-    kept = ("headlines", "call_to_action", "alt_text", "placements", "variants")
+    kept = ("headlines", "subline", "call_to_action", "alt_text", "placements", "variants")
     spoken = {order["source_language"]: content["copy"], **content["translations"]}
     return {code: {key: copy[key] for key in kept if key in copy} for code, copy in spoken.items()}
 
@@ -90,6 +96,7 @@ def _described(creative: JSON) -> JSON:
     return {
         "path": f"creatives/{folder}/{creative['placement']}/{name}",
         **{key: creative[key] for key in ("placement", "size", "language", "alt_text", "checks")},
+        "focus": creative.get("focus"),
         "variant": variant,
         "remarks": creative.get("remarks", []),
         **asset,
@@ -137,6 +144,7 @@ def _csv(copies: Mapping[str, JSON]) -> bytes:
 def _lines(copy: JSON) -> Iterator[tuple[str, str, int, str]]:
     own: dict[str, list[str | None]] = {
         "headline": copy["headlines"],
+        "subline": [copy.get("subline")],
         "call_to_action": [copy["call_to_action"]],
         "alt_text": [copy["alt_text"]],
     }
@@ -204,7 +212,7 @@ def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSO
         for code, copy in copies.items()
     ]
     return (
-        _template()
+        _template("package.html")
         .render(
             product=order["product"],
             tone=order["tone"],
@@ -212,6 +220,7 @@ def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSO
             content=content,
             cost=cost,
             pictures=made,
+            report=report,
             titles={name: PLACEMENTS[name].title for name in order["placements"]},
             rehearsal=cost["rehearsal"],
         )
@@ -219,9 +228,15 @@ def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSO
     )
 
 
+def _responsive(order: JSON, found: list[Hero]) -> bytes:
+    titles = {hero.language: language(hero.language).english for hero in found}
+    page = _template("responsive.html").render(product=order["product"]["name"], heroes=found, titles=titles)
+    return page.encode()
+
+
 @cache
-def _template() -> Template:
-    source = files("tools").joinpath("package.html").read_text(encoding="utf-8")
+def _template(name: str) -> Template:
+    source = files("tools").joinpath(name).read_text(encoding="utf-8")
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(source)
 
 
@@ -235,7 +250,7 @@ def _zip(contents: Mapping[str, bytes]) -> bytes:
         for path, data in sorted(contents.items()):
             info = zipfile.ZipInfo(path, _EPOCH)
             info.external_attr = 0o644 << 16
-            stored = path.endswith((".jpg", ".png", ".webp"))
+            stored = path.endswith((".jpg", ".png", ".webp", ".avif"))
             info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
     return written.getvalue()

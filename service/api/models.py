@@ -31,6 +31,7 @@ def _encodable(text: str) -> str:
 
 
 Encodable = Annotated[str, AfterValidator(_encodable)]
+Edge = Literal["left", "top", "right", "bottom"]
 MOST_TERMS = 200
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
@@ -241,7 +242,7 @@ class DecisionRequest(BaseModel):
     revision: str = Field(min_length=1, max_length=64, description="As the approval shows it.")
     type: DecisionType
     comment: str | None = Field(default=None, max_length=4000, description="Kept for the team, never published.")
-    edits: dict[Encodable, Encodable | list[Encodable] | FocusBox | None] = Field(
+    edits: dict[Encodable, Encodable | list[Encodable] | dict[Edge, float] | None] = Field(
         default_factory=dict,
         max_length=500,
         description="JSON pointers into the content, and the new texts. "

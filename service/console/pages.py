@@ -13,9 +13,11 @@ from starlette.datastructures import FormData, UploadFile
 from service import campaigns
 from service.api.deps import App
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
+from service.console.boxes import percents, read_percents
 from service.problems import Problem, invalid
 from service.records import Campaign
 from service.wiring import Fanfare, model_languages
+from tools.inspection import report
 from tools.languages import LANGUAGES
 from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS
 
@@ -24,7 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 _globals = cast("dict[str, Any]", _templates.env.globals)
-_globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS}
+_globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS, "report": report, "percents": percents}
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -34,6 +36,7 @@ _SECURITY = {
 }
 _PAGE = 50
 _INDEX_DIGITS = 5
+_FOCUS = "/focus/"
 
 
 @router.get("/")
@@ -95,7 +98,7 @@ async def _act(fanfare: Fanfare, campaign: Campaign, form: FormData) -> None:
         case action:
             edits = await _edits(fanfare, campaign, form) if action in ("edit", "approve") else {}
             if action == "edit" and not edits:
-                detail = "No text was changed. Change one and save your edits, or approve."
+                detail = "Nothing was changed. Change a text or a focus and save your edits, or approve."
                 raise invalid(detail, [{"loc": ["edits"], "msg": detail}])
             action = "edit" if edits else action  # approving a page with changed texts means those texts
             decision = {
@@ -115,9 +118,15 @@ def _validated(kind: type[M], typed: dict[str, Any]) -> M:
         raise campaigns.refusal(error) from None
 
 
-async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, str]:
+async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, Any]:
     shown = (await campaigns.approval(fanfare, campaign))["content"]
-    return {key: value for key, value in _typed_texts(form).items() if value != _at(shown, key)}
+    typed = {key: value for key, value in _typed_texts(form).items() if value != _as_typed(_at(shown, key), key)}
+    return {key: read_percents(value) if key.startswith(_FOCUS) else value for key, value in typed.items()}
+
+
+def _as_typed(value: object, key: str) -> object:
+    """What the form has for a value that nobody has touched."""
+    return percents(cast("Mapping[str, float] | None", value)) if key.startswith(_FOCUS) else value
 
 
 def _typed_texts(form: FormData) -> dict[str, str]:

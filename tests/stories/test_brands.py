@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -188,3 +189,19 @@ async def test_a_focus_that_is_none_is_refused_and_changes_nothing(service: Serv
         answer = await service.decide(campaign["id"], "edit", edits={pointer: value})
         assert answer.status_code == 422, (pointer, value)
     assert await service.get(f"/v1/campaigns/{campaign['id']}") == waiting
+
+
+async def test_the_package_has_pictures_for_web_pages(service: Service) -> None:
+    campaign = await service.create(approval="none", placements=["linkedin_post", "google_display_upload"])
+    await service.still(campaign["id"])
+    data = (await service.http.get(f"/v1/campaigns/{campaign['id']}/package.zip")).content
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        page = archive.read("responsive.html").decode()
+        for language in ("en", "de"):
+            for kind, suffix in (("AVIF", "avif"), ("WEBP", "webp"), ("JPEG", "jpg")):
+                for width in (1200, 600, 300):
+                    path = f"responsive/{language}/hero-{width}w.{suffix}"
+                    with Image.open(io.BytesIO(archive.read(path))) as image:
+                        assert (image.format, image.width) == (kind, width)
+                    assert f"{path} {width}w" in page
+        assert page.count("<picture>") == page.count("&lt;picture&gt;") == 2

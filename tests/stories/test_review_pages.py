@@ -114,3 +114,37 @@ async def test_approving_changed_texts_means_those_texts_and_a_refusal_keeps_the
     assert (await service.http.post(path, data=taken)).status_code == 303
     await service.still(campaign["id"])
     assert (await service.content(campaign["id"]))["copy"]["headlines"][0] == "Silence, folded flat"
+
+
+async def test_a_reviewer_types_where_the_product_is(service: Service) -> None:
+    campaign = await service.create(languages=[], placements=["instagram_post", "x_post"])
+    await service.still(campaign["id"])
+    await service.approve(campaign["id"])
+    path = f"/campaigns/{campaign['id']}"
+    page = (await service.http.get(path)).text
+    assert "all checks passed" in page
+    assert 'name="/focus/all"' in page
+    fields = _fields(page)
+    wrong = await service.http.post(path, data={**fields, "/focus/all": "left a bit", "action": "edit"})
+    assert wrong.status_code == 422
+    assert "as in 20 10 80 95" in wrong.text
+    assert 'value="left a bit"' in wrong.text, "what was typed is not lost"
+    outside = await service.http.post(path, data={**fields, "/focus/all": "20 10 120 95", "action": "edit"})
+    assert outside.status_code == 422
+
+    typed = {**fields, "/focus/all": "", "/focus/x_post": " 20, 10, 80, 95.5 % ", "action": "edit"}
+    assert (await service.http.post(path, data=typed)).status_code == 303
+    assert (await service.still(campaign["id"]))["status"] == "awaiting_creative_approval"
+    given = (await service.content(campaign["id"]))["focus"]
+    assert given == {
+        "all": None,
+        "instagram_post": None,
+        "x_post": {"left": 0.2, "top": 0.1, "right": 0.8, "bottom": 0.955},
+    }
+    page = (await service.http.get(path)).text
+    assert 'value="20 10 80 95.5"' in page
+    unchanged = await service.http.post(
+        path, data={**_fields(page), "/focus/x_post": "20 10 80 95.5", "action": "edit"}
+    )
+    assert unchanged.status_code == 422
+    assert "Nothing was changed" in unchanged.text

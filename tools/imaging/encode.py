@@ -128,11 +128,6 @@ def responsive(
     return [_reduced(image, width, kind) for kind in formats for width in narrower or [image.width]]
 
 
-def responsive_name(size: str, copy: Encoded) -> str:
-    """Name such a copy beside the picture that it was made from: `landscape-600w.webp`."""
-    return f"{size}-{copy.width}w.{copy.format}"
-
-
 def _reduced(image: Image.Image, width: int, kind: Format) -> Encoded:
     size = (width, max(1, math.floor(image.height * width / image.width + 0.5)))
     small = image.copy() if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
