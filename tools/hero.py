@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from tools.imaging.encode import MEDIA_TYPES, Encoded, responsive
+from tools.imaging.encode import Encoded, responsive
 from tools.imaging.pool import pool
 
 JSON = dict[str, Any]
@@ -37,9 +37,9 @@ class Hero:
     @property
     def sources(self) -> list[tuple[str, str]]:
         """The media type and the srcset of each format, the smallest files first."""
-        kinds = list(dict.fromkeys(file.format for _, file in self.files))
+        kinds = dict.fromkeys(file.media_type for _, file in self.files)
         return [
-            (MEDIA_TYPES[kind], ", ".join(f"{at} {one.width}w" for at, one in self.files if one.format == kind))
+            (kind, ", ".join(f"{at} {one.width}w" for at, one in self.files if one.media_type == kind))
             for kind in kinds
         ]
 

@@ -37,6 +37,8 @@ _SECURITY = {
 _PAGE = 50
 _INDEX_DIGITS = 5
 _FOCUS = "/focus/"
+_COLOURS = ("primary", "secondary", "ink", "ground")
+_BRAND_FILES = ("logo", "font", "bold_font")
 
 
 @router.get("/")
@@ -55,11 +57,10 @@ async def new(request: Request, fanfare: App) -> Response:
 @router.post("/new")
 async def create(request: Request, fanfare: App) -> Response:
     """Create what the form says, and show it."""
-    async with request.form(max_files=1, max_part_size=1 << 20) as form:
-        image = form.get("image")
-        data = await image.read() if isinstance(image, UploadFile) else b""
+    async with request.form(max_files=4, max_part_size=1 << 20) as form:
         try:
-            campaign = await campaigns.create(fanfare, _request(form), data or None)
+            asked = _request(form, await _brand(fanfare, form))
+            campaign = await campaigns.create(fanfare, asked, await _file(form, "image"))
         except Problem as problem:
             return _new(request, fanfare, _typed(form), problem)
     return RedirectResponse(f"/campaigns/{campaign.id}", status_code=303)
@@ -183,7 +184,21 @@ def _typed(form: FormData) -> dict[str, Any]:
     return {key: value for key, value in form.items() if isinstance(value, str)} | several
 
 
-def _request(form: FormData) -> CampaignRequest:
+async def _brand(fanfare: Fanfare, form: FormData) -> dict[str, Any] | None:
+    """The house's look as the form has it, its files kept; None where it says nothing of one."""
+    colours = {name: str(form.get(name)) for name in _COLOURS if form.get(name)}
+    data = {name: found for name in _BRAND_FILES if (found := await _file(form, name))}
+    kept = {name: (await campaigns.keep(fanfare, found))["sha256"] for name, found in data.items()}
+    return colours | kept or None
+
+
+async def _file(form: FormData, name: str) -> bytes | None:
+    file = form.get(name)
+    return (await file.read() or None) if isinstance(file, UploadFile) else None
+
+
+def _request(form: FormData, brand: dict[str, Any] | None) -> CampaignRequest:
+    box = read_percents(str(form.get("focus", "")))
     asked: dict[str, Any] = {
         "product": {
             "name": form.get("name", ""),
@@ -196,6 +211,8 @@ def _request(form: FormData) -> CampaignRequest:
         "placements": form.getlist("placements"),
         "keep": _lines_of(form, "keep"),
         "variants": form.get("variants") or 1,
+        "brand": brand,
+        "focus": {"all": box} if box else {},
     }
     try:
         return CampaignRequest.model_validate(asked)

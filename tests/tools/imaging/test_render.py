@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 
 from tools.imaging.colour import contrast, luminance, tones
+from tools.imaging.encode import Format
 from tools.imaging.focus import find_focus
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
 from tools.imaging.source import SourcePicture
@@ -127,7 +128,7 @@ def test_without_words_there_is_no_contrast_to_measure(studio: SourcePicture) ->
 @pytest.mark.parametrize(
     ("kind", "media_type"), [("jpeg", "image/jpeg"), ("png", "image/png"), ("webp", "image/webp")]
 )
-def test_each_format_is_what_it_says(studio: SourcePicture, kind: str, media_type: str) -> None:
+def test_each_format_is_what_it_says(studio: SourcePicture, kind: Format, media_type: str) -> None:
     made = creative(studio, (320, 180), formats=(kind,))
     assert made.media_type == media_type == Image.open(io.BytesIO(made.data)).get_format_mimetype()
 
