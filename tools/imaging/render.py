@@ -151,7 +151,7 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         source,
         composition.placing,
         plain=spec.focus.plain,
-        how=spec.extend,
+        how="house" if spec.extend == "auto" and spec.brand and spec.brand.field else spec.extend,
         colour=_behind(source, spec),
     )
     plain_field = _field(photo, spec)

@@ -2,14 +2,16 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 from PIL import Image, ImageChops, ImageFilter
 
+from tools.imaging.brand import Brand
 from tools.imaging.colour import contrast, luminance, tones
 from tools.imaging.encode import Format
-from tools.imaging.focus import find_focus
+from tools.imaging.focus import Focus, find_focus
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
 from tools.imaging.source import SourcePicture
 
@@ -146,3 +148,15 @@ def test_threads_and_repetition_change_nothing(studio: SourcePicture, confetti: 
 def test_the_oddest_sources_still_render(size: tuple[int, int], studio: SourcePicture) -> None:
     odd = SourcePicture(studio.info, Image.new("RGB", size, (90, 90, 90)), None)
     assert pixels(creative(odd, (300, 250))).size == (300, 250)
+
+
+def test_a_house_s_colour_surrounds_a_photo_that_is_too_small(confetti: SourcePicture) -> None:
+    """No crop of a landscape holds a product that is as wide as it, and a crowd cannot be drawn out."""
+    focus, brand = Focus.given(0.02, 0.1, 0.98, 0.9), Brand(ground="#fff4e5")
+    spec = CreativeSpec(width=540, height=960, focus=focus, formats=("png",))
+    blurred, ours = render(confetti, spec), render(confetti, replace(spec, brand=brand))
+    assert blurred.extended
+    assert ours.extended
+    assert pixels(ours).getpixel((5, 5)) == pixels(ours).getpixel((535, 955)) == (255, 244, 229)
+    assert pixels(blurred).getpixel((5, 5)) != (255, 244, 229)
+    assert ours.checks["product_kept"] >= 0.95
