@@ -25,6 +25,7 @@ from tools.imaging.veil import Ground, on_field, prepare
 MARGIN: Final = 0.055  # distance of text from the edge where a placement asks for less, of the shorter side
 SLIM: Final = 3.0  # width to height from which text keeps twice that distance from the ends
 HEAVY: Final = 0.5  # opacity of a veil that would hide the photo: a panel or a plate hides less of it
+GUESSED: Final = 0.2  # likewise where the product's extent is a guess, and a veil might lie on some of it
 RESTLESS: Final = 34.0  # variation of lightness behind words from which on nobody likes to read them
 BRIGHT: Final = 0.3  # luminance of a photo that a light field goes with
 PALE: Final = 0.45  # luminance of a cut-out that would be lost on a light ground
@@ -97,7 +98,8 @@ def render(source: SourcePicture, spec: CreativeSpec) -> Creative:
     """
     words = _words(spec)
     page = _page(source, spec, words)
-    if spec.template is None and (page.ground.veil > HEAVY or page.ground.unrest > RESTLESS):
+    heavy = GUESSED if spec.focus.method == "attention" else HEAVY
+    if spec.template is None and (page.ground.veil > heavy or page.ground.unrest > RESTLESS):
         page = _page(source, spec, words, off_photo=True)
     made = _finished(source, spec, words, page)
     if spec.template is None and page.composition.template.ground == "photo" and _is_marred(made.checks):
