@@ -8,6 +8,7 @@ from langgraph.types import Send
 from agents.copywriter import CAMPAIGN
 from graph.content import revision, with_alt_text
 from graph.desks import VARIANTS, desk, placement_of, variant_of, written_for
+from graph.look import in_force
 from graph.moderation import PICTURE
 from graph.state import JSON, CampaignState, Gate, Render, Translate, WriteCopy
 
@@ -72,7 +73,7 @@ def after_creatives_gate(state: CampaignState) -> list[Send] | str | list[str]:
         case "respond":
             return _onwards(state)
         case "edit":
-            return "moderate_translations"
+            return "moderate_translations" if state["order"]["languages"] else _render(state)
         case "approve" if _approved("creatives", state):
             return "package"
         case _:
@@ -194,6 +195,7 @@ def _render(state: CampaignState) -> list[Send]:
                 language=language,
                 variant=variant_of(name),
                 lines=copy[name],
+                focus=in_force(state["order"].get("focus", {}), state.get("focus", {})),
             ),
         )
         for language, copy in lines.items()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
 from agents.product import Line, Product
+from graph.look import Brand, FocusBox
 
 JSON = dict[str, Any]
 V = TypeVar("V")
@@ -70,6 +71,8 @@ class Order(BaseModel):
     variants: int = Field(default=1, ge=1, le=2, description="2 for an A/B test: the copy is written twice.")
     keep: list[Term] = Field(default_factory=list[Term], max_length=50)
     glossary: dict[str, dict[Term, Term]] = Field(default_factory=dict[str, dict[Term, Term]])
+    brand: Brand | None = None
+    focus: dict[str, FocusBox] = Field(default_factory=dict[str, FocusBox])
     picture: Picture
     image_licence: str | None = Field(default=None, description="What lets the client use the photo.")
 
@@ -103,6 +106,7 @@ class CampaignState(TypedDict, total=False):
     study: JSON  # study
     copy: Annotated[dict[str, JSON], merge]  # write_copy, gate_copy: desk → texts by slot
     translations: Annotated[dict[str, JSON], merge]  # translate, gate_creatives: language → texts, or its failure
+    focus: Annotated[dict[str, JSON | None], merge]  # gate_creatives: placement or "all" → box, or none any more
     creatives: Annotated[dict[str, list[JSON]], merge]  # render: language and variant → pictures
     verdicts: Annotated[dict[str, JSON], merge]  # moderation: "copy" or a language → verdict
     claims: Annotated[dict[str, list[JSON]], merge]  # moderation: "copy" or a language → claims and their ground
@@ -149,3 +153,4 @@ class Render(TypedDict):
     language: str
     variant: str
     lines: JSON
+    focus: dict[str, JSON]

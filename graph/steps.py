@@ -17,14 +17,16 @@ from agents.model import BudgetSpent, Model, ModelError, ModelGarbled, ModelReje
 from graph import approval, rules
 from graph.approval import Decision, Resume
 from graph.calls import checkpointed, model_of
-from graph.content import ALT_TEXT, content, copy_of, edited, revision, shown
+from graph.content import ALT_TEXT, SUBLINE, content, copy_of, edited, revision, shown
 from graph.costs import entry, total, writers
 from graph.desks import VARIANTS, desk, placement_of, spoken_for, variant_of, written_for
+from graph.look import Brand
 from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
 from tools import package
 from tools.assets import AssetStore
-from tools.creatives import Photo, drawn, opened
+from tools.creatives import Lines, Photo, drawn, opened
+from tools.house import House, furnished
 from tools.imaging.rights import reserved
 from tools.imaging.signing import Signer
 from tools.languages import language as language_of
@@ -145,13 +147,20 @@ class Steps:
         """Make every picture of one language and variant."""
         order, variant = Order.model_validate(state["order"]), state.get("variant", VARIANTS[0])
         photo = await _opened(await self._source(order), order)
+        lines = state["lines"]
         made = await drawn(
             photo,
             [PLACEMENTS[name] for name in order.placements],
             language=language_of(state["language"]),
-            headline=state["lines"]["headline"][0],
-            call_to_action=state["lines"]["call_to_action"][0],
+            lines=Lines(
+                lines["headline"][0],
+                lines["call_to_action"][0],
+                next(iter(lines.get(SUBLINE, [])), None),
+                (order.product.name,),
+            ),
             measured=state["study"],
+            given=state.get("focus", {}),
+            house=await self._house(order),
             signer=self._signer,
         )
         creatives = [
@@ -162,7 +171,8 @@ class Steps:
                 "variant": variant,
                 "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
                 | {"width": one.width, "height": one.height},
-                "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
+                "alt_text": next(iter(lines.get(ALT_TEXT, [])), state["study"]["alt_text"]),
+                "focus": one.focus,
                 "checks": one.checks,
                 "remarks": one.remarks,
                 "provenance": one.provenance,
@@ -317,6 +327,13 @@ class Steps:
     async def _source(self, order: Order) -> bytes:
         return await self._assets.get(order.picture.sha256, tenant=order.tenant)
 
+    async def _house(self, order: Order) -> House:
+        brand = order.brand or Brand()
+        named = {part: sha for part in ("logo", "font", "bold_font") if (sha := getattr(brand, part))}
+        data = {part: await self._assets.get(sha, tenant=order.tenant) for part, sha in named.items()}
+        colours = brand.model_dump(include={"primary", "secondary", "ink", "ground"})
+        return await furnished(colours, **data)
+
 
 async def _opened(data: bytes, order: Order) -> Photo:
     """The photo, as large as the order's placements need it."""
@@ -427,10 +444,11 @@ def _apply(gate: Gate, state: CampaignState, changed: JSON) -> CampaignState:
     if gate == "copy":
         return {"copy": copy_of(changed["copy"])}
     return {
+        "focus": changed[approval.FOCUS],
         "translations": {
             language: _retold(state["translations"][language], copy_of(view))
             for language, view in changed["translations"].items()
-        }
+        },
     }
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from graph import rules
 from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
+from graph.look import Brand
 from graph.state import Gate, Order, Picture
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
@@ -18,8 +19,10 @@ from service.records import IdempotencyConflict
 from service.tables import AWAITING, ENDED, Campaign, Decided, SeenPicture, new_id, now
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
+from tools.house import inspect_logo
 from tools.imaging.fingerprint import fingerprint
 from tools.imaging.source import PictureInfo, UnusablePicture, glance
+from tools.imaging.typeface import Typeface, UnusableTypeface, is_font, media_type
 
 
 def parse_request(body: bytes) -> CampaignRequest:
@@ -59,6 +62,29 @@ def _looked_at(data: bytes) -> tuple[PictureInfo, str]:
     return info, fingerprint(small)
 
 
+async def keep(fanfare: Fanfare, caller: Caller, data: bytes) -> dict[str, Any]:
+    """Check an uploaded picture or font and keep it: as `AssetBody` shows it. Raises a 413 or 422 problem.
+
+    A logo may be smaller and longer than a photo; whether a picture will do as one is asked when it is used.
+    """
+    if len(data) > fanfare.settings.upload_max_bytes:
+        raise too_large(fanfare)
+    try:
+        media_type, width, height = await asyncio.to_thread(_vetted, data)
+    except (UnusablePicture, UnusableTypeface) as error:
+        raise invalid(str(error), [{"loc": ["file"], "msg": str(error)}]) from None
+    kept = await fanfare.assets.put(data, media_type, tenant=caller.tenant)
+    return {**kept.as_json(), "width": width, "height": height}
+
+
+def _vetted(data: bytes) -> tuple[str, int | None, int | None]:
+    if is_font(data):
+        Typeface.of(data)
+        return media_type(data), None, None
+    info = inspect_logo(data)
+    return info.media_type, info.width, info.height
+
+
 def too_large(fanfare: Fanfare) -> Problem:
     """413: the photo is over the limit."""
     limit = fanfare.settings.upload_max_bytes / 1e6
@@ -76,7 +102,8 @@ async def create(
     """Write the campaign down and start it; an idempotency key seen before answers the first one."""
     _writable(fanfare, request)
     picture = await _picture(fanfare, caller, request, image)
-    asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "brand", "webhook_url"})
+    await _check_brand(fanfare, caller, request.brand)
+    asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "webhook_url"})
     campaign_id = new_id()
     seen = await fanfare.pictures.lookalikes(picture.sha256, tenant=caller.tenant)
     shown = picture.model_copy(update={"lookalikes": seen})
@@ -141,13 +168,13 @@ async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: 
     decision = Decision(
         type=request.type,
         revision=request.revision,
-        edits=request.edits,
+        edits=request.plain,
         message=request.comment,
         by=caller.subject,
     )
     decided = Decided(
         id=new_id(), tenant=campaign.tenant, campaign_id=campaign.id, gate=request.gate, revision=request.revision,
-        type=request.type, by=caller.subject, comment=request.comment, edits=dict(request.edits),
+        type=request.type, by=caller.subject, comment=request.comment, edits=request.plain,
         decided_at=now(),
     )  # fmt: skip
     resume = decision.model_dump(exclude_none=True, exclude_defaults=True)
@@ -225,6 +252,22 @@ async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, i
     return await picture_of(fanfare, caller, data)
 
 
+async def _check_brand(fanfare: Fanfare, caller: Caller, brand: Brand | None) -> None:
+    """Refuse a brand whose files are not stored, or are of another kind than they are named for."""
+    for part, kind in (("logo", "image"), ("font", "font"), ("bold_font", "font")):
+        sha256 = getattr(brand, part, None)
+        if sha256 is None:
+            continue
+        try:
+            found = (await fanfare.assets.find(sha256, tenant=caller.tenant)).media_type
+        except AssetNotFound:
+            found = None
+        if found is None or not found.startswith(f"{kind}/"):
+            lack = f"is {found}, not {'a picture' if kind == 'image' else 'a font'}" if found else "is not stored"
+            detail = f"The brand's {part}, asset {sha256}, {lack}; upload it with POST /v1/assets first."
+            raise invalid(detail, [{"loc": ["brand", part], "msg": detail}])
+
+
 def _body_hash(request: CampaignRequest, picture: Picture) -> str:
     asked = request.model_dump(mode="json", exclude={"image"}) | {"image": picture.sha256}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -257,7 +300,7 @@ def _said(campaign: Campaign) -> str:
 async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionRequest) -> None:
     """Apply the edit to a copy of what is shown, and refuse it where the rules block."""
     shown = (await approval(fanfare, campaign))["content"]
-    decision = Decision(type="edit", revision=request.revision, edits=request.edits)
+    decision = Decision(type="edit", revision=request.revision, edits=request.plain)
     try:
         changed = edited(request.gate, shown, decision)
     except EditRefused as error:

@@ -647,7 +647,7 @@ def _texts_table(title: str, copy: dict[str, Any]) -> Table:
     table = Table("Placement", "Slot", "Text", title=title, title_justify="left", show_lines=True)
     for number, line in enumerate(copy["headlines"], 1):
         table.add_row("campaign", f"headline {number}", escape(line))
-    for slot in ("call_to_action", "alt_text"):
+    for slot in ("subline", "call_to_action", "alt_text"):
         if copy.get(slot):
             table.add_row("campaign", slot, escape(copy[slot]))
     for name, slots in copy["placements"].items():

@@ -57,7 +57,7 @@ def stopped(error: BaseException, step: str | None) -> dict[str, Any]:
         case AssetNotFound():
             code, detail = (
                 "asset-missing",
-                "The campaign's photo is no longer stored; create the campaign again.",
+                "The campaign's photo, logo or font is no longer stored; upload it again and retry.",
             )
         case _:
             code = "internal-error"

@@ -17,6 +17,8 @@ _SUFFIXES = {
     "image/webp": ".webp",
     "image/avif": ".avif",
     "image/heic": ".heic",
+    "font/ttf": ".ttf",
+    "font/otf": ".otf",
     "application/zip": ".zip",
 }
 

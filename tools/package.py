@@ -19,7 +19,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from tools.counting import measure
+from tools.hero import Hero, heroes
+from tools.imaging.provenance import packet_of
 from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages
+from tools.inspection import report
 from tools.languages import language
 from tools.placements import PLACEMENTS
 
@@ -27,7 +30,7 @@ JSON = dict[str, Any]
 CONTACT_SHEET = "contact-sheet.jpg"
 """The first page; further ones are numbered."""
 
-_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNRECORDED: JSON = {
     "source_says": None,
@@ -74,13 +77,17 @@ def build(
         contents[CONTACT_SHEET if number == 1 else f"contact-sheet-{number}.jpg"] = page
     records = _provenance(order, content["creatives"], writers, edited)
     contents["provenance.json"] = _json({"creatives": records})
+    found = heroes(made, pictures, {record["path"]: packet_of(record) for record in records if record["made_by"]})
+    contents |= {path: file.data for hero in found for path, file in hero.files}
+    if found:
+        contents["responsive.html"] = _responsive(order, found)
     contents["index.html"] = _page(order, content, copies, made, records, cost)
     contents["manifest.json"] = _json(_manifest(order, content, contents, made, cost, approved))
     return Package(_zip(contents), len(contents))
 
 
 def _copies(order: JSON, content: JSON) -> dict[str, JSON]:
-    kept = ("headlines", "call_to_action", "alt_text", "placements", "variants")
+    kept = ("headlines", "subline", "call_to_action", "alt_text", "placements", "variants")
     spoken = {order["source_language"]: content["copy"], **content["translations"]}
     return {code: {key: copy[key] for key in kept if key in copy} for code, copy in spoken.items()}
 
@@ -112,6 +119,7 @@ def _described(creative: JSON) -> JSON:
     return {
         "path": f"creatives/{folder}/{creative['placement']}/{name}",
         **{key: creative[key] for key in ("placement", "size", "language", "alt_text", "checks")},
+        "focus": creative.get("focus"),
         "variant": variant,
         "remarks": creative.get("remarks", []),
         **asset,
@@ -181,6 +189,7 @@ def _csv(copies: Mapping[str, JSON]) -> bytes:
 def _lines(copy: JSON) -> Iterator[tuple[str, str, int, str]]:
     own: dict[str, list[str | None]] = {
         "headline": copy["headlines"],
+        "subline": [copy.get("subline")],
         "call_to_action": [copy["call_to_action"]],
         "alt_text": [copy["alt_text"]],
     }
@@ -255,7 +264,7 @@ def _page(
         for code, copy in copies.items()
     ]
     return (
-        _template()
+        _template("package.html")
         .render(
             product=order["product"],
             tone=order["tone"],
@@ -267,6 +276,7 @@ def _page(
             licence=order.get("image_licence"),
             records={record["path"]: record for record in records},
             kinds=Counter(_kind(record) for record in records),
+            report=report,
             titles={name: PLACEMENTS[name].title for name in order["placements"]},
             rehearsal=cost["rehearsal"],
         )
@@ -279,9 +289,15 @@ def _kind(record: JSON) -> str:
     return str(record["digital_source_type"] or "unrecorded").rpartition("/")[2]
 
 
+def _responsive(order: JSON, found: list[Hero]) -> bytes:
+    titles = {hero.language: language(hero.language).english for hero in found}
+    page = _template("responsive.html").render(product=order["product"]["name"], heroes=found, titles=titles)
+    return page.encode()
+
+
 @cache
-def _template() -> Template:
-    source = files("tools").joinpath("package.html").read_text(encoding="utf-8")
+def _template(name: str) -> Template:
+    source = files("tools").joinpath(name).read_text(encoding="utf-8")
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(source)
 
 
@@ -295,7 +311,7 @@ def _zip(contents: Mapping[str, bytes]) -> bytes:
         for path, data in sorted(contents.items()):
             info = zipfile.ZipInfo(path, _EPOCH)
             info.external_attr = 0o644 << 16
-            stored = path.endswith((".jpg", ".png", ".webp"))
+            stored = path.endswith((".jpg", ".png", ".webp", ".avif"))
             info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
     return written.getvalue()

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tools import creatives
-from tools.creatives import Photo, drawn
+from tools.creatives import Lines, Photo, drawn
 from tools.imaging.box import Box
 from tools.imaging.certificate import make_test_chain
 from tools.imaging.encode import encode, fitted
@@ -184,8 +184,8 @@ async def _campaign(data: bytes, codes: Sequence[str]) -> Figures:
     made = await asyncio.gather(
         *(
             drawn(
-                photo, placements, language=language(code), headline=HEADLINES[code],
-                call_to_action="Listen", measured=measured,
+                photo, placements, language=language(code), lines=Lines(HEADLINES[code], "Listen"),
+                measured=measured,
             )
             for code in codes
         )

@@ -15,6 +15,7 @@ from pydantic import (
 
 from agents.product import Line, Product, printable
 from graph.approval import DecisionType
+from graph.look import EVERYWHERE, Brand, FocusBox
 from graph.state import Approval, Gate
 from service.tables import Campaign, Status
 from tools.counting import CountingRule
@@ -30,6 +31,7 @@ def _encodable(text: str) -> str:
 
 
 Encodable = Annotated[str, AfterValidator(_encodable)]
+Edge = Literal["left", "top", "right", "bottom"]
 MOST_TERMS = 200
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
@@ -86,7 +88,12 @@ class CampaignRequest(BaseModel):
         examples=[{"de": {"noise cancelling": "Geräuschunterdrückung"}}],
     )
     budget_usd: Budget | None = Field(default=None, description="What its model calls may cost, in US dollars.")
-    brand: None = Field(default=None, description="Reserved for brand kits.")
+    brand: Brand | None = Field(default=None, description="The house's colours, logo and letters.")
+    focus: dict[str, FocusBox] = Field(
+        default_factory=dict[str, FocusBox],
+        description="Where the product is on the photo, by placement, or under `all` for those without their own.",
+        examples=[{"all": {"left": 0.3, "top": 0.1, "right": 0.7, "bottom": 0.9}}],
+    )
     webhook_url: None = Field(default=None, description="Reserved for webhooks.")
     image_licence: Licence | None = Field(
         default=None,
@@ -121,6 +128,13 @@ class CampaignRequest(BaseModel):
             if len(terms) > MOST_TERMS:
                 raise ValueError(f"the glossary for {code} has {len(terms)} terms; it may have {MOST_TERMS}")
         return {_language(code): terms for code, terms in glossary.items()}
+
+    @model_validator(mode="after")
+    def _focuses_on_what_is_asked_for(self) -> "CampaignRequest":
+        for name in self.focus:
+            if name not in (EVERYWHERE, *self.placements):
+                raise ValueError(f"focus names {name}, which is neither {EVERYWHERE} nor one of the placements")
+        return self
 
     @model_validator(mode="after")
     def _translates_to_others(self) -> "CampaignRequest":
@@ -236,9 +250,18 @@ class DecisionRequest(BaseModel):
     revision: str = Field(min_length=1, max_length=64, description="As the approval shows it.")
     type: DecisionType
     comment: str | None = Field(default=None, max_length=4000, description="Kept for the team, never published.")
-    edits: dict[Encodable, Encodable | list[Encodable]] = Field(
-        default_factory=dict, max_length=500, description="JSON pointers into the content, and the new texts."
+    edits: dict[Encodable, Encodable | list[Encodable] | dict[Edge, float] | None] = Field(
+        default_factory=dict,
+        max_length=500,
+        description="JSON pointers into the content, and the new texts. "
+        "`/focus/all` and `/focus/<placement>` take a box, or null to take it back.",
     )
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The edits as plain JSON."""
+        edits: dict[str, Any] = self.model_dump(include={"edits"})["edits"]
+        return edits
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> "DecisionRequest":
@@ -270,6 +293,7 @@ class ContentBody(BaseModel):
     claims: list[dict[str, Any]]
     translations: dict[str, dict[str, Any]]
     failures: dict[str, dict[str, Any]]
+    focus: dict[str, FocusBox | None]
     creatives: list[dict[str, Any]]
 
 
@@ -369,12 +393,12 @@ class LintBody(BaseModel):
 
 
 class AssetBody(BaseModel):
-    """A stored picture."""
+    """A stored picture, or a font, which has neither width nor height."""
 
     sha256: str
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     bytes: int
 
 

@@ -246,19 +246,18 @@ async def get_package(campaign: Found, fanfare: App) -> Response:
     tags=["assets"],
 )
 async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[str, Any]:
-    """Keep a photo for later campaigns."""
-    picture = await campaigns.picture_of(fanfare, caller, await _read(file, fanfare))
-    return picture.model_dump()
+    """Keep a photo, a logo or a font (TTF or OTF) for later campaigns."""
+    return await campaigns.keep(fanfare, caller, await _read(file, fanfare))
 
 
 @router.get(
     "/assets/{sha256}",
     response_class=Response,
-    responses={**problems(404), 200: {"content": {"image/*": {}}}},
+    responses={**problems(404), 200: {"content": {"image/*": {}, "font/*": {}}}},
     tags=["assets"],
 )
 async def get_asset(sha256: str, fanfare: App, caller: Reader) -> Response:
-    """The bytes of a picture."""
+    """The bytes of a picture, or of a font; what is no picture is never shown, only downloaded."""
     try:
         ref = await fanfare.assets.find(sha256, tenant=caller.tenant)
         data = await fanfare.assets.get(sha256, tenant=caller.tenant)

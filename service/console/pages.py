@@ -13,10 +13,12 @@ from starlette.datastructures import FormData, UploadFile
 from service import campaigns
 from service.api.deps import App, Reader, Writer
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
+from service.console.boxes import percents, read_percents
 from service.identity import Caller
 from service.problems import Problem, invalid
 from service.tables import Campaign
 from service.wiring import Fanfare, model_languages
+from tools.inspection import report
 from tools.languages import LANGUAGES
 from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS
 
@@ -25,7 +27,7 @@ M = TypeVar("M", bound=BaseModel)
 router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 _globals = cast("dict[str, Any]", _templates.env.globals)
-_globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS}
+_globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS, "report": report, "percents": percents}
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -35,6 +37,9 @@ _SECURITY = {
 }
 _PAGE = 50
 _INDEX_DIGITS = 5
+_FOCUS = "/focus/"
+_COLOURS = ("primary", "secondary", "ink", "ground")
+_BRAND_FILES = ("logo", "font", "bold_font")
 
 
 @router.get("/")
@@ -55,11 +60,10 @@ async def new(request: Request, fanfare: App, _: Writer) -> Response:
 @router.post("/new")
 async def create(request: Request, fanfare: App, caller: Writer) -> Response:
     """Create what the form says, and show it."""
-    async with request.form(max_files=1, max_part_size=1 << 20) as form:
-        image = form.get("image")
-        data = await image.read() if isinstance(image, UploadFile) else b""
+    async with request.form(max_files=4, max_part_size=1 << 20) as form:
         try:
-            campaign = await campaigns.create(fanfare, caller, _request(form), data or None)
+            asked = _request(form, await _brand(fanfare, caller, form))
+            campaign = await campaigns.create(fanfare, caller, asked, await _file(form, "image"))
         except Problem as problem:
             return _new(request, fanfare, _typed(form), problem)
     return RedirectResponse(f"/campaigns/{campaign.id}", status_code=303)
@@ -99,7 +103,7 @@ async def _act(fanfare: Fanfare, caller: Caller, campaign: Campaign, form: FormD
         case action:
             edits = await _edits(fanfare, campaign, form) if action in ("edit", "approve") else {}
             if action == "edit" and not edits:
-                detail = "No text was changed. Change one and save your edits, or approve."
+                detail = "Nothing was changed. Change a text or a focus and save your edits, or approve."
                 raise invalid(detail, [{"loc": ["edits"], "msg": detail}])
             action = "edit" if edits else action  # approving a page with changed texts means those texts
             decision = {
@@ -119,9 +123,15 @@ def _validated(kind: type[M], typed: dict[str, Any]) -> M:
         raise campaigns.refusal(error) from None
 
 
-async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, str]:
+async def _edits(fanfare: Fanfare, campaign: Campaign, form: FormData) -> dict[str, Any]:
     shown = (await campaigns.approval(fanfare, campaign))["content"]
-    return {key: value for key, value in _typed_texts(form).items() if value != _at(shown, key)}
+    typed = {key: value for key, value in _typed_texts(form).items() if value != _as_typed(_at(shown, key), key)}
+    return {key: read_percents(value) if key.startswith(_FOCUS) else value for key, value in typed.items()}
+
+
+def _as_typed(value: object, key: str) -> object:
+    """What the form has for a value that nobody has touched."""
+    return percents(cast("Mapping[str, float] | None", value)) if key.startswith(_FOCUS) else value
 
 
 def _typed_texts(form: FormData) -> dict[str, str]:
@@ -178,7 +188,21 @@ def _typed(form: FormData) -> dict[str, Any]:
     return {key: value for key, value in form.items() if isinstance(value, str)} | several
 
 
-def _request(form: FormData) -> CampaignRequest:
+async def _brand(fanfare: Fanfare, caller: Caller, form: FormData) -> dict[str, Any] | None:
+    """The house's look as the form has it, its files kept; None where it says nothing of one."""
+    colours = {name: str(form.get(name)) for name in _COLOURS if form.get(name)}
+    data = {name: found for name in _BRAND_FILES if (found := await _file(form, name))}
+    kept = {name: (await campaigns.keep(fanfare, caller, found))["sha256"] for name, found in data.items()}
+    return colours | kept or None
+
+
+async def _file(form: FormData, name: str) -> bytes | None:
+    file = form.get(name)
+    return (await file.read() or None) if isinstance(file, UploadFile) else None
+
+
+def _request(form: FormData, brand: dict[str, Any] | None) -> CampaignRequest:
+    box = read_percents(str(form.get("focus", "")))
     asked: dict[str, Any] = {
         "product": {
             "name": form.get("name", ""),
@@ -192,6 +216,8 @@ def _request(form: FormData) -> CampaignRequest:
         "keep": _lines_of(form, "keep"),
         "variants": form.get("variants") or 1,
         "image_licence": form.get("image_licence") or None,
+        "brand": brand,
+        "focus": {"all": box} if box else {},
     }
     try:
         return CampaignRequest.model_validate(asked)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tools import creatives
-from tools.creatives import Drawn, Photo, drawn, opened
+from tools.creatives import Drawn, Lines, Photo, drawn, opened
 from tools.imaging.pool import pool
 from tools.imaging.render import Creative, CreativeSpec, render
 from tools.imaging.seal import Seal
@@ -68,7 +68,7 @@ def placements() -> list[Placement]:
 
 def texts(code: str, measured: dict[str, object]) -> dict[str, object]:
     return {
-        "language": language(code), "headline": TEXTS[code], "call_to_action": "Listen", "measured": measured,
+        "language": language(code), "lines": Lines(TEXTS[code], "Listen"), "measured": measured,
     }  # fmt: skip
 
 

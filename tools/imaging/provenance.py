@@ -89,11 +89,7 @@ class Record:
 
     def xmp(self) -> bytes:
         """Write the packet for the picture itself: nothing of persons, and no date, so that bytes repeat."""
-        properties = {
-            "xmp:CreatorTool": creator(),
-            "Iptc4xmpExt:DigitalSourceType": VOCABULARY + self.digital_source_type,
-        }
-        return xmp.packet(properties, rights=self.notice)
+        return packet_of(self.as_json())
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the package's `provenance.json` lists it."""
@@ -107,6 +103,15 @@ class Record:
             "licence": self.licence,
             "notice": self.notice,
         }
+
+
+def packet_of(recorded: Mapping[str, Any]) -> bytes:
+    """Write the XMP packet of a record that `Record.as_json` wrote."""
+    properties = {
+        "xmp:CreatorTool": recorded["made_by"],
+        "Iptc4xmpExt:DigitalSourceType": recorded["digital_source_type"],
+    }
+    return xmp.packet(properties, rights=recorded["notice"])
 
 
 def source_type(operations: Sequence[Operation], *, source_says: SourceType | None = None) -> SourceType:

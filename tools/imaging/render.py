@@ -1,7 +1,7 @@
 """Renders one creative: photo, ground, words, button, logo; then measures what came out."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from PIL import Image, ImageDraw
@@ -12,7 +12,7 @@ from tools.imaging.checks import READABLE, Checks, Proof, measure, remarks
 from tools.imaging.colour import RGB, accent, fields
 from tools.imaging.compose import KEEP, Composition, compose, fitted
 from tools.imaging.deeds import deeds
-from tools.imaging.encode import MEDIA_TYPES, Format, encode
+from tools.imaging.encode import Encoded, Format, encoded
 from tools.imaging.extend import Extend, fill
 from tools.imaging.focus import Focus
 from tools.imaging.glyphs import is_visible, missing_glyphs
@@ -29,6 +29,7 @@ from tools.imaging.veil import Ground, on_field, prepare
 MARGIN: Final = 0.055  # distance of text from the edge where a placement asks for less, of the shorter side
 SLIM: Final = 3.0  # width to height from which text keeps twice that distance from the ends
 HEAVY: Final = 0.5  # opacity of a veil that would hide the photo: a panel or a plate hides less of it
+GUESSED: Final = 0.2  # likewise where the product's extent is a guess, and a veil might lie on some of it
 RESTLESS: Final = 34.0  # variation of lightness behind words from which on nobody likes to read them
 BRIGHT: Final = 0.3  # luminance of a photo that a light field goes with
 PALE: Final = 0.45  # luminance of a cut-out that would be lost on a light ground
@@ -65,7 +66,7 @@ class CreativeSpec:
     height: int
     focus: Focus
     max_bytes: int | None = None
-    format: Format = "jpeg"
+    formats: tuple[Format, ...] = ("jpeg",)  # the favourite first
     safe_zone: SafeZone = field(default_factory=SafeZone)
     headline: str | None = None
     subline: str | None = None
@@ -109,7 +110,7 @@ def render(source: SourcePicture, spec: CreativeSpec, seal: Seal | None = None) 
     if free and _is_restless(source, spec, plan):
         plan = _planned(source, spec, words, off_photo=True)
     page = _painted(source, spec, plan)
-    if free and page.ground.veil > HEAVY:
+    if free and page.ground.veil > (GUESSED if spec.focus.method == "attention" else HEAVY):
         page = _painted(source, spec, _planned(source, spec, words, off_photo=True))
     made = _finished(source, spec, words, page, seal)
     if free and page.composition.template.ground == "photo" and _is_marred(made.checks):
@@ -150,8 +151,8 @@ def _words(spec: CreativeSpec) -> Words:
     headline, subline, call = (
         text if text and is_visible(text) else None for text in (spec.headline, spec.subline, spec.call_to_action)
     )
-    typeface = spec.brand.typeface if spec.brand else None
-    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface)
+    typeface, bold = (spec.brand.typeface, spec.brand.bold) if spec.brand else (None, None)
+    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface, bold)
 
 
 def _planned(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Plan:
@@ -185,7 +186,7 @@ def _painted(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> _Page:
         source,
         composition.placing,
         plain=spec.focus.plain,
-        how=spec.extend,
+        how="house" if spec.extend == "auto" and spec.brand and spec.brand.field else spec.extend,
         colour=_behind(source, spec),
     )
     plain_field = _field(photo, spec)
@@ -250,14 +251,14 @@ def _logo(
 
 
 def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page, seal: Seal | None) -> Creative:
-    told, done = _written(page, spec), _done(source, spec, page)
-    data = _encoded(told, spec, seal, done)
+    told = _written(page, spec)
+    file, done = _sealed(source, spec, page, told, seal)
     composition, lettering = page.composition, page.lettering
     placed = (lettering.headline, lettering.subline, lettering.label)
     shown = words.without(lettering.left_out)
     proof = Proof(
         source=source,
-        data=data,
+        data=file.data,
         size=(spec.width, spec.height),
         max_bytes=spec.max_bytes,
         safe=spec.safe_zone.box(spec.width, spec.height),
@@ -272,8 +273,8 @@ def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Pa
     checks = measure(proof)
     said = remarks(checks, proof, unsure=spec.focus.method == "attention")
     return Creative(
-        data,
-        MEDIA_TYPES[spec.format],
+        file.data,
+        file.media_type,
         spec.width,
         spec.height,
         composition.template.name,
@@ -284,7 +285,19 @@ def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Pa
     )
 
 
-def _done(source: SourcePicture, spec: CreativeSpec, page: _Page) -> tuple[Operation, ...]:
+def _sealed(
+    source: SourcePicture, spec: CreativeSpec, page: _Page, told: Image.Image, seal: Seal | None
+) -> tuple[Encoded, tuple[Operation, ...]]:
+    """The file with what it says of itself, and the operations that led to it."""
+    reserve = seal.room(seal.record(_done(source, spec, page, spec.formats[0]))) if seal else 0
+    file = encoded(told, spec.formats, spec.max_bytes, reserve=reserve)
+    done = _done(source, spec, page, file.format)
+    if seal is None:
+        return file, done
+    return replace(file, data=seal.put(file.data, seal.record(done))), done
+
+
+def _done(source: SourcePicture, spec: CreativeSpec, page: _Page, kind: Format) -> tuple[Operation, ...]:
     return deeds(
         source,
         page.composition,
@@ -292,24 +305,19 @@ def _done(source: SourcePicture, spec: CreativeSpec, page: _Page) -> tuple[Opera
         veil=page.ground.veil,
         has_logo=page.logo is not None,
         language=spec.language,
-        kind=spec.format,
+        kind=kind,
     )
 
 
-def _encoded(told: Image.Image, spec: CreativeSpec, seal: Seal | None, done: tuple[Operation, ...]) -> bytes:
-    if seal is None:
-        return encode(told, spec.format, spec.max_bytes)
-    record = seal.record(done)
-    return seal.put(encode(told, spec.format, spec.max_bytes, reserve=seal.room(record)), record)
-
-
 def _missing(words: Words) -> frozenset[str]:
-    told = (words.headline, words.subline, words.call_to_action)
-    return frozenset(missing_glyphs("".join(text or "" for text in told), words.typeface))
+    bold = f"{words.headline or ''}{words.call_to_action or ''}"
+    return frozenset(
+        missing_glyphs(bold, words.bold or words.typeface) | missing_glyphs(words.subline or "", words.typeface)
+    )
 
 
 def _omissions(spec: CreativeSpec, page: _Page) -> tuple[str, ...]:
-    left_out: list[str] = list(page.lettering.left_out)
+    left_out: list[str] = [part for part in page.lettering.left_out if part != "subline"]
     if spec.logo and page.logo is None:
         left_out.append("logo")
     size = f"{spec.width} × {spec.height}"

@@ -27,3 +27,45 @@ if (head && !("final" in head.dataset)) {
     timer = setTimeout(settle, Date.now() - opened < 1000 ? 600 : 150);
   });
 }
+
+// Lets a reviewer draw the product's box on the photo: it goes into the field that was chosen last.
+const photo = document.querySelector("[data-photo]");
+if (photo) {
+  const fields = [...document.querySelectorAll("[data-focus]")];
+  const rect = photo.querySelector("[data-box]");
+  let field = fields[0];
+  let from = null;
+  const show = () => {
+    const edges = (field.value || field.placeholder).split(/[\s,;%]+/).map(Number);
+    if (edges.length < 4 || edges.some(Number.isNaN)) return;
+    const [left, top, right, bottom] = edges;
+    rect.setAttribute("x", left);
+    rect.setAttribute("y", top);
+    rect.setAttribute("width", Math.max(0, right - left));
+    rect.setAttribute("height", Math.max(0, bottom - top));
+  };
+  const at = (event) => {
+    const area = photo.getBoundingClientRect();
+    const share = (value, from, span) => Math.min(100, Math.max(0, ((value - from) / span) * 100));
+    return [share(event.clientX, area.left, area.width), share(event.clientY, area.top, area.height)];
+  };
+  for (const each of fields) {
+    each.addEventListener("focus", () => { field = each; show(); });
+    each.addEventListener("input", show);
+  }
+  photo.classList.add("draws");
+  document.querySelector("[data-drag]").hidden = false;
+  photo.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    photo.setPointerCapture(event.pointerId);
+    from = at(event);
+  });
+  photo.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const to = at(event);
+    const edges = [0, 1].map((axis) => Math.min(from[axis], to[axis])).concat([0, 1].map((axis) => Math.max(from[axis], to[axis])));
+    field.value = edges.map((edge) => Number(edge.toFixed(1))).join(" ");
+    show();
+  });
+  for (const end of ["pointerup", "pointercancel"]) photo.addEventListener(end, () => { from = null; });
+}

@@ -127,9 +127,9 @@ def test_a_packet_is_wrapped_in_no_more_than_that() -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 def test_the_budget_holds_with_all_that_is_embedded(confetti: SourcePicture, kind: Format) -> None:
-    free = rendered(confetti, (600, 500), format=kind, headline="Silence")
+    free = rendered(confetti, (600, 500), formats=(kind,), headline="Silence")
     budget = round(len(free.data) * 0.8)
-    made = rendered(confetti, (600, 500), format=kind, headline="Silence", max_bytes=budget)
+    made = rendered(confetti, (600, 500), formats=(kind,), headline="Silence", max_bytes=budget)
     assert len(made.data) <= budget
     assert made.checks["bytes"]
     assert stated(made.data) == "composite"
