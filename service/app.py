@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
-from service.api import models, routes
+from service.api import models, routes, webhooks
 from service.console import pages
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
@@ -39,8 +39,11 @@ def create_app(opener: Opener) -> FastAPI:
             app.state.fanfare = fanfare
             yield
 
-    app = FastAPI(title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None, webhooks=webhooks.events
+    )
     app.include_router(routes.router)
+    app.include_router(webhooks.router)
     app.include_router(routes.health)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(packages=[("service", "console/static")]), name="static")

@@ -1,11 +1,12 @@
 """Campaign records: who asked for what, and how far it has come. The row is the truth."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from service.announcements import TYPES, announce
 from service.database import Database
 from service.tables import AWAITING, Campaign, Status, now
 
@@ -28,6 +29,7 @@ class Records:
         try:
             async with self._database.writing() as session:
                 session.add(campaign)
+                await announce(session, campaign, "campaign.created")
         except IntegrityError:
             earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
             if earlier is None:
@@ -84,8 +86,11 @@ class Records:
     async def _update(self, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
         async with self._database.writing() as session:
             statement = update(Campaign).where(condition).values(**values, updated_at=now())
-            result = cast("CursorResult[Any]", await session.execute(statement))
-        return result.rowcount == 1
+            changed = (await session.scalars(statement.returning(Campaign.id))).one_or_none()
+            # In one transaction with the change: no event is lost, and none tells what did not happen.
+            if changed and (kind := TYPES.get(values.get("status", "running"))):
+                await announce(session, await session.get_one(Campaign, changed), kind)
+        return changed is not None
 
     async def _by_key(self, tenant: str, key: str | None) -> Campaign | None:
         async with self._database.reading() as session:

@@ -24,13 +24,17 @@ from graph.steps import Ports
 from service import migrations
 from service.answers import RedisLedger
 from service.database import Database
+from service.deliveries import Deliverer, Patience
 from service.embedded import hold, private_server
 from service.events import Events
+from service.outbound import Outbound, Rules, allowed, open_outbound
+from service.outbox import Outbox
 from service.purse import RedisPurse
 from service.records import Records
 from service.runs import Graph, Runs
 from service.settings import Settings
 from service.tracing import open_tracer
+from service.webhooks import Webhooks
 from tools.assets import AssetStore, LocalAssets
 
 PREFIX = "fanfare"
@@ -52,6 +56,9 @@ class Fanfare:
     ports: Ports
     saver: RedisSaver
     redis: AsyncClient
+    webhooks: Webhooks
+    outbox: Outbox
+    outbound: Outbound
 
 
 @contextlib.asynccontextmanager
@@ -85,11 +92,21 @@ async def open_fanfare(
         if recover:
             await runs.recover()
             stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
+        outbound = await stack.enter_async_context(
+            open_outbound(_outbound_rules(settings), seconds=settings.webhook_timeout_seconds)
+        )
+        webhooks, outbox = Webhooks(database), Outbox(database)
+        patience = Patience(settings.webhook_attempts, settings.webhook_retry_seconds)
+        deliverer = Deliverer(outbox, webhooks, outbound, patience=patience, keep_days=settings.webhook_keep_days)
+        if recover:
+            deliverer.start()
         calm_the_collector()
         try:
-            yield Fanfare(settings, assets, database, records, events, runs, ports, saver, redis)
+            yield Fanfare(
+                settings, assets, database, records, events, runs, ports, saver, redis, webhooks, outbox, outbound
+            )
         finally:
-            await runs.drain(settings.stop_seconds)
+            await asyncio.gather(runs.drain(settings.stop_seconds), deliverer.drain(settings.stop_seconds))
 
 
 @contextlib.asynccontextmanager
@@ -215,6 +232,11 @@ def _fallback(settings: Settings, model: str) -> Endpoint:
         base_url=settings.fallback_base_url or settings.openai_base_url or OPENAI,
         key=settings.fallback_api_key or (None if settings.fallback_base_url else settings.openai_api_key),
     )  # fmt: skip
+
+
+def _outbound_rules(settings: Settings) -> Rules:
+    names, networks = allowed(settings.webhook_allow)
+    return Rules(frozenset(settings.webhook_ports), settings.webhook_http, names, networks)
 
 
 def model_languages(settings: Settings) -> frozenset[str] | None:
