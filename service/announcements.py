@@ -70,7 +70,7 @@ async def announce(session: AsyncSession, campaign: Campaign, kind: EventType) -
             Delivery(
                 id=new_id(), event_id=event_id, tenant=campaign.tenant, campaign_id=campaign.id,
                 webhook_id=webhook_id, type=kind, occurred_at=campaign.updated_at, data=data, url=url,
-                host=httpx2.URL(url).host, status="pending", attempts=0, due_at=campaign.updated_at,
+                host=httpx2.URL(url).netloc.decode(), status="pending", attempts=0, due_at=campaign.updated_at,
             )
         )  # fmt: skip
 

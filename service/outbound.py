@@ -76,7 +76,8 @@ class Target:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return self.url.port or (443 if self.url.scheme == "https" else 80)
+        usual = 443 if self.url.scheme == "https" else 80
+        return usual if self.url.port is None else self.url.port
 
 
 @dataclass(frozen=True)

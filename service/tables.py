@@ -120,7 +120,7 @@ class Delivery(Base):
     occurred_at: Mapped[str] = mapped_column(String(32))
     data: Mapped[dict[str, Any]]
     url: Mapped[str] = mapped_column(String(2048))
-    host: Mapped[str] = mapped_column(String(255))
+    host: Mapped[str] = mapped_column(String(300))
     status: Mapped[DeliveryStatus] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[str | None] = mapped_column(String(32), index=True)

@@ -56,7 +56,7 @@ def _create_deliveries() -> None:
         sa.Column("occurred_at", sa.String(32), nullable=False),
         sa.Column("data", sa.JSON, nullable=False),
         sa.Column("url", sa.String(2048), nullable=False),
-        sa.Column("host", sa.String(255), nullable=False),
+        sa.Column("host", sa.String(300), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("due_at", sa.String(32)),
