@@ -83,6 +83,7 @@ class Deliverer:
     def start(self) -> None:
         """Deliver from now on, until `drain` is called."""
         self._loop = asyncio.create_task(self._run(), name="deliveries")
+        self._loop.add_done_callback(_tell)
 
     async def drain(self, seconds: float) -> None:
         """Begin no more, and let what is under way end within `seconds`; the rest is due once its lease ends."""
@@ -152,9 +153,7 @@ class Deliverer:
             if not counts[key]:
                 del counts[key]
         self._changed.set()
-        if not done.cancelled() and (error := done.exception()):
-            # Its lease runs out, and it is tried again.
-            log.error("delivery_lost", delivery=delivery.id, exc_info=error)
+        _tell(done)  # its lease runs out, and it is sent again
 
     async def _deliver(self, delivery: Delivery) -> None:
         keys = await self._webhooks.secrets(delivery.tenant, delivery.webhook_id or CAMPAIGNS)
@@ -205,6 +204,11 @@ class Deliverer:
         if time.monotonic() - self._pruned > _PRUNE_SECONDS:
             await self._outbox.prune(before=later(-self._keep_seconds))
             self._pruned = time.monotonic()
+
+
+def _tell(done: asyncio.Task[None]) -> None:
+    if not done.cancelled() and (error := done.exception()):
+        log.error("delivery_broken", task=done.get_name(), exc_info=error)
 
 
 async def _end(*tasks: asyncio.Task[None], seconds: float) -> None:

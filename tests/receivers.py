@@ -71,9 +71,9 @@ class Receiver:
             await asyncio.wait_for(self.closing.wait(), self.seconds)
         return self.answer(number)
 
-    async def gets(self, count: int, *, seconds: float = 30) -> list[Received]:
+    async def gets(self, count: int) -> list[Received]:
         """What came, once it is `count` requests or more."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 40
         while len(self.received) < count:
             assert time.monotonic() < deadline, f"only {[one.event['type'] for one in self.received]} came"
             await asyncio.sleep(0.02)
