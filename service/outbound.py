@@ -202,9 +202,9 @@ def parse(url: str, rules: Rules) -> Target:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
         raise Refused("A webhook's address is an URL, as in https://hooks.example.com/fanfare.") from None
-    if parsed.scheme not in (("https", "http") if rules.plain_http else ("https",)):
-        allowed = "https:// or http://" if rules.plain_http else "https://"
-        raise Refused(f"A webhook's address begins with {allowed}.")
+    schemes = ("https", "http") if rules.plain_http else ("https",)
+    if parsed.scheme not in schemes:
+        raise Refused(f"A webhook's address begins with {' or '.join(f'{one}://' for one in schemes)}.")
     if parsed.userinfo or parsed.fragment:
         raise Refused(
             "A webhook's address has neither a user's name nor a fragment; its signature tells who sends."

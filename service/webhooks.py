@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.database import Database
 from service.outbound import Outbound, Refused
-from service.problems import invalid
+from service.problems import invalid, sentence
 from service.signatures import new_secret
 from service.tables import Webhook, WebhookSecret, later, new_id, now
 
@@ -35,11 +35,8 @@ class Webhooks:
         secret = _current(tenant, webhook.id)
         async with self._database.writing() as session:
             session.add_all((webhook, secret))
-            await session.flush()
-            if (
-                len((await session.scalars(select(Webhook.id).where(Webhook.tenant == tenant))).all())
-                > MOST_WEBHOOKS
-            ):
+            mine = select(func.count()).select_from(Webhook).where(Webhook.tenant == tenant)
+            if (await session.scalars(mine)).one() > MOST_WEBHOOKS:
                 raise TooManyWebhooks
         return webhook, secret.secret
 
@@ -106,7 +103,8 @@ async def accept(outbound: Outbound, url: str, *, field: str) -> None:
     try:
         await outbound.check(url)
     except Refused as error:
-        raise invalid(str(error), [{"loc": [field], "msg": str(error)}]) from None
+        errors = [{"loc": [field], "msg": str(error)}]
+        raise invalid(sentence(errors), errors) from None
 
 
 def _current(tenant: str, signs_for: str) -> WebhookSecret:
