@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from service.announcements import body_of
 from service.outbound import Outbound, Refused, Reply, Unanswered
@@ -23,7 +22,7 @@ from service.webhooks import CAMPAIGNS, Webhooks
 log = structlog.get_logger()
 
 _POLL_SECONDS: Final = 0.5
-_AWAY_SECONDS: Final = 5.0
+_AWAY_SECONDS: Final = 2.0
 _PRUNE_SECONDS: Final = 3600.0
 _DAY: Final = 86_400.0
 _FACTOR: Final = 5
@@ -99,8 +98,8 @@ class Deliverer:
             try:
                 await self._prune()
                 started, pause = await self._start_due(), _POLL_SECONDS
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("deliveries_unreadable", error=str(error))
+            except Exception as error:  # a process edge: it goes on when the database is back
+                log.warning("outbox_unavailable", exc_info=error)
                 started, pause = 0, _AWAY_SECONDS
             if not started:
                 await self._rest(pause)

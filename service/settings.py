@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         default=(), description="Hosts and networks, with commas, that webhooks may go to though they are private."
     )
     webhook_ports: Annotated[tuple[Annotated[int, Field(gt=0, le=65535)], ...], NoDecode] = Field(
-        default=(443, 8443), description="Ports, with commas, that webhooks may go to."
+        default=(443, 8443), min_length=1, description="Ports, with commas, that webhooks may go to."
     )
     webhook_http: bool = Field(default=False, description="Whether webhooks may go to http:// as well.")
     webhook_timeout_seconds: float = Field(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import webhooks
@@ -16,7 +16,9 @@ from service.webhooks import CAMPAIGNS, MOST_WEBHOOKS, TooManyWebhooks
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 events = APIRouter()
 
-_ID = Query(max_length=36)
+_ID = r"^[0-9a-z-]{1,36}$"
+Id = Annotated[str, Path(pattern=_ID)]
+Wanted = Annotated[str | None, Query(pattern=_ID)]
 
 
 class WebhookRequest(BaseModel):
@@ -125,9 +127,9 @@ async def list_deliveries(
     fanfare: App,
     caller: Manager,
     status: DeliveryStatus | None = None,
-    webhook_id: Annotated[str | None, _ID] = None,
+    webhook_id: Wanted = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, _ID] = None,
+    cursor: Wanted = None,
 ) -> DeliveryPage:
     """What was sent, is on its way, or is `dead`: given up."""
     rows = await fanfare.outbox.page(
@@ -137,8 +139,8 @@ async def list_deliveries(
     return DeliveryPage(items=[DeliveryBody.of(row) for row in rows[:limit]], next_cursor=more)
 
 
-@router.post("/deliveries/{delivery_id}/replay", status_code=202, responses=problems(403, 404, 409))
-async def replay_delivery(delivery_id: str, fanfare: App, caller: Manager) -> DeliveryBody:
+@router.post("/deliveries/{delivery_id}/replay", status_code=202, responses=problems(403, 404, 409, 422))
+async def replay_delivery(delivery_id: Id, fanfare: App, caller: Manager) -> DeliveryBody:
     """Send an event again that has arrived or is dead, under the same `webhook-id`."""
     delivery = await fanfare.outbox.get(delivery_id, tenant=caller.tenant)
     if delivery is None:
@@ -154,7 +156,7 @@ async def replay_delivery(delivery_id: str, fanfare: App, caller: Manager) -> De
     return DeliveryBody.of(again)
 
 
-async def _webhook(webhook_id: str, fanfare: App, caller: Manager) -> Webhook:
+async def _webhook(webhook_id: Id, fanfare: App, caller: Manager) -> Webhook:
     found = await fanfare.webhooks.get(webhook_id, tenant=caller.tenant)
     if found is None:
         raise not_found("webhook")
@@ -164,19 +166,19 @@ async def _webhook(webhook_id: str, fanfare: App, caller: Manager) -> Webhook:
 Found = Annotated[Webhook, Depends(_webhook)]
 
 
-@router.get("/{webhook_id}", responses=problems(403, 404))
+@router.get("/{webhook_id}", responses=problems(403, 404, 422))
 async def get_webhook(webhook: Found) -> WebhookBody:
     """One webhook, without its secret."""
     return WebhookBody.of(webhook)
 
 
-@router.delete("/{webhook_id}", status_code=204, responses=problems(403, 404))
+@router.delete("/{webhook_id}", status_code=204, responses=problems(403, 404, 422))
 async def remove_webhook(webhook: Found, fanfare: App) -> None:
     """Send nothing to it any more, and forget what was sent and its secrets."""
     await fanfare.webhooks.remove(webhook.id, tenant=webhook.tenant)
 
 
-@router.post("/{webhook_id}/enable", status_code=200, responses=problems(403, 404))
+@router.post("/{webhook_id}/enable", status_code=200, responses=problems(403, 404, 422))
 async def enable_webhook(webhook: Found, fanfare: App) -> WebhookBody:
     """Send to it again, after it had answered 410."""
     await fanfare.webhooks.enable(webhook.id, tenant=webhook.tenant)
@@ -185,7 +187,7 @@ async def enable_webhook(webhook: Found, fanfare: App) -> WebhookBody:
 
 @router.post("/{webhook_id}/rotate", status_code=200, responses=problems(403, 404, 422))
 async def rotate_secret(
-    webhook_id: str, fanfare: App, caller: Manager, asked: RotationRequest | None = None
+    webhook_id: Id, fanfare: App, caller: Manager, asked: RotationRequest | None = None
 ) -> SecretBody:
     """Make a new secret. As `webhook_id`, `campaigns` means the one for the addresses that campaigns name."""
     if webhook_id != CAMPAIGNS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from starlette.responses import Response
 
 from service import migrations
@@ -253,6 +253,22 @@ async def test_a_tenant_with_many_hosts_that_hang_leaves_room_for_others(databas
             await quick.gets(1)
             await stuck.gets(3)
             assert len(stuck.received) == 3
+
+
+async def test_a_deliverer_outlives_an_outage_of_the_database(database: Database) -> None:
+    async with receiving() as receiver:
+        await Webhooks(database).ensure_secret("acme")
+        async with delivering(database, receiver):
+            await _rename(database, "webhook_deliveries", "elsewhere")
+            await asyncio.sleep(0.7)  # longer than it waits between two looks
+            await _rename(database, "elsewhere", "webhook_deliveries")
+            await Records(database).create(campaign(webhook_url=receiver.url))
+            await receiver.gets(1)
+
+
+async def _rename(database: Database, old: str, new: str) -> None:
+    async with database.writing() as session:
+        await session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
 
 
 # Patience

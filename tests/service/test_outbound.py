@@ -135,7 +135,7 @@ def test_settings_list_hosts_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
     assert settings.webhook_allow == ("hooks.internal", "10.20.0.0/16")
     assert settings.webhook_ports == (443, 9443)
-    for name, value in (("ALLOW", "10.20.0.1/16"), ("PORTS", "http"), ("PORTS", "70000")):
+    for name, value in (("ALLOW", "10.20.0.1/16"), ("PORTS", "http"), ("PORTS", "70000"), ("PORTS", ",")):
         monkeypatch.setenv(f"FANFARE_WEBHOOK_{name}", value)
         with pytest.raises(ValueError, match="webhook_"):
             Settings()

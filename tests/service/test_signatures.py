@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from service.announcements import EventType
-from service.deliveries import seconds_of
+from service.deliveries import Room, seconds_of
 from service.signatures import new_secret, signed
+from service.webhooks import MOST_WEBHOOKS
 from tests.running import ROOT
 
 PAGE = (ROOT / "docs/webhooks.md").read_text(encoding="utf-8")
@@ -48,6 +49,13 @@ def test_a_secret_has_the_strength_that_the_standard_asks_for() -> None:
 def test_the_documentation_names_every_event() -> None:
     table = PAGE.split("| `type` | when |")[1].split("\n\n")[0]
     assert set(re.findall(r"`(campaign\.[a-z.]+)`", table)) == set(get_args(EventType))
+
+
+def test_the_documentation_s_numbers_are_true() -> None:
+    room = Room()
+    assert f"a process makes {room.to_host} deliveries at once, for one tenant {room.of_tenant}" in PAGE
+    assert f"and in all {room.most}," in PAGE
+    assert f"There may be {MOST_WEBHOOKS};" in PAGE
 
 
 @given(st.text())

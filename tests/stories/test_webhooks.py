@@ -290,6 +290,8 @@ async def test_there_are_no_more_webhooks_than_twenty_and_pages_of_deliveries_ar
     async with receiving() as receiver, running(settings_to(receiver, data_dir=data_dir)) as service:
         for _ in range(20):
             await added(service, receiver.url)
+        for odd in ("webhooks/%00", "webhooks/deliveries?cursor=%00", "webhooks/" + "a" * 99):
+            assert (await service.http.get(f"/v1/{odd}")).status_code == 422
         refused = await service.http.post("/v1/webhooks", json={"url": receiver.url})
         assert (refused.status_code, refused.json()["code"]) == (409, "too-many-webhooks")
         campaign = await service.create(GATED)
