@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
-from service.api import models, routes
+from service.api import models, routes, webhooks
 from service.console import pages
 from service.metrics import Metrics
 from service.problems import Problem, invalid, sentence
@@ -25,7 +25,7 @@ from service.wiring import Fanfare
 
 log = structlog.get_logger()
 
-_ROUTERS = (routes.router, routes.health, pages.router)
+_ROUTERS = (routes.router, webhooks.router, routes.health, pages.router)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -47,7 +47,7 @@ def create_app(opener: Opener) -> FastAPI:
 
     app = FastAPI(
         title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
+        webhooks=webhooks.events, generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.metrics = Metrics()
     for router in _ROUTERS:

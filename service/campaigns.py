@@ -12,11 +12,12 @@ from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
 from graph.look import Brand
 from graph.state import Gate, Order, Picture
+from service import webhooks
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
-from service.tables import AWAITING, ENDED, Campaign, Decided, SeenPicture, new_id, now
+from service.tables import AWAITING, ENDED, GATES, Campaign, Decided, SeenPicture, new_id, now
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
 from tools.house import inspect_logo
@@ -101,6 +102,9 @@ async def create(
 ) -> Campaign:
     """Write the campaign down and start it; an idempotency key seen before answers the first one."""
     _writable(fanfare, request)
+    if request.webhook_url is not None:
+        await webhooks.accept(fanfare.outbound, request.webhook_url, field="webhook_url")
+        await fanfare.webhooks.ensure_secret(caller.tenant)
     picture = await _picture(fanfare, caller, request, image)
     await _check_brand(fanfare, caller, request.brand)
     asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "webhook_url"})
@@ -113,7 +117,7 @@ async def create(
         id=campaign_id, tenant=caller.tenant, name=request.product.name, status="queued", step=None, progress=0.0,
         order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
         budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
-        idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
+        webhook_url=request.webhook_url, idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
         created_at=created, updated_at=created,
     )  # fmt: skip
     try:
@@ -221,8 +225,7 @@ async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
 
 def gate_of(campaign: Campaign) -> Gate | None:
     """The gate that the campaign sleeps at, or None."""
-    gates: dict[str, Gate] = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
-    return gates.get(campaign.status)
+    return GATES.get(campaign.status)
 
 
 def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:

@@ -62,6 +62,12 @@ c2pa_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(c2pa_app, name="c2pa")
+webhooks_app = typer.Typer(
+    help="Who hears of campaigns, and what was sent to them; docs/webhooks.md says how to add one.",
+    epilog="Example: fanfare webhooks deliveries --status dead",
+    no_args_is_help=True,
+)
+app.add_typer(webhooks_app, name="webhooks")
 
 
 class Exit(IntEnum):
@@ -341,6 +347,57 @@ def make_credentials(
             "use one from an authority on the C2PA trust list."
         ),
     )
+
+
+@webhooks_app.command("list", epilog="Example: fanfare webhooks list --json")
+def list_webhooks(server: Server = None, as_json: Json = False) -> None:
+    """List the webhooks, oldest first."""
+
+    async def work(client: Client) -> int:
+        page = await client.call("GET", "/v1/webhooks")
+        columns = {"Id": "id", "Address": "url", "Created": "created_at", "Disabled": "disabled_at"}
+        _print(as_json, page, _listed(page["items"], columns, "No webhooks yet. Add one with POST /v1/webhooks."))
+        return Exit.DONE
+
+    _go(work, server, "fanfare webhooks list", recover=False)
+
+
+@webhooks_app.command("deliveries", epilog="Example: fanfare webhooks deliveries --status dead --json")
+def list_deliveries(
+    status: Annotated[str | None, typer.Option(help="Only pending, delivered or dead ones.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """List what was sent to webhooks, or is on its way, newest first."""
+    wanted = {"limit": limit} | ({"status": status} if status else {})
+
+    async def work(client: Client) -> int:
+        page = await client.call("GET", "/v1/webhooks/deliveries", params=wanted)
+        columns = {
+            "Id": "id", "Event": "type", "Address": "url", "Status": "status", "Attempts": "attempts",
+            "Due": "due_at", "Last error": "last_error",
+        }  # fmt: skip
+        _print(as_json, page, _listed(page["items"], columns, "No deliveries."))
+        return Exit.DONE
+
+    _go(work, server, "fanfare webhooks deliveries", recover=False)
+
+
+@webhooks_app.command("replay", epilog="Example: fanfare webhooks replay 0199a1b2-…")
+def replay_delivery(
+    delivery_id: Annotated[str, typer.Argument(help="As `fanfare webhooks deliveries` shows it.")],
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Let a running service send an event again that has arrived or was given up."""
+
+    async def work(client: Client) -> int:
+        again = await client.call("POST", f"/v1/webhooks/deliveries/{delivery_id}/replay")
+        _print(as_json, again, f"{again['type']} is sent to {escape(again['url'])} again.")
+        return Exit.DONE
+
+    _go(work, server, "fanfare webhooks replay", recover=False)
 
 
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
@@ -623,6 +680,18 @@ def _table(campaigns: list[dict[str, Any]]) -> Table | str:
             one["id"], escape(one["product"]["name"]), one["status"].replace("_", " "), " ".join(one["languages"]),
             f"${one['cost']['usd']}", one["created_at"][:16].replace("T", " "),
         )  # fmt: skip
+    return table
+
+
+def _listed(items: list[dict[str, Any]], columns: dict[str, str], nothing: str) -> Table | str:
+    """A table of `items` with a column for each field."""
+    if not items:
+        return nothing
+    table = Table(box=None)
+    for name, field in columns.items():
+        table.add_column(name, no_wrap=True, min_width=36 if field == "id" else None)
+    for one in items:
+        table.add_row(*("" if one[field] is None else escape(str(one[field])) for field in columns.values()))
     return table
 
 

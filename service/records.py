@@ -1,12 +1,13 @@
 """Campaign records: who asked for what, and how far it has come. The row is the truth."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service.announcements import TYPES, announce
 from service.database import Database
 from service.tables import AWAITING, Campaign, Decided, Status, now
 
@@ -29,6 +30,7 @@ class Records:
         try:
             async with self._database.writing() as session:
                 session.add(campaign)
+                await announce(session, campaign, "campaign.created")
         except IntegrityError:
             earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
             if earlier is None:
@@ -102,7 +104,7 @@ class Records:
         """How many campaigns of all tenants are in each status."""
         rows = select(Campaign.status, func.count()).group_by(Campaign.status)
         async with self._database.reading() as session:
-            return {status: number for status, number in await session.execute(rows)}  # noqa: C416 - rows are typed so only
+            return {status: number for status, number in await session.execute(rows)}  # noqa: C416 - so typed
 
     async def _by_key(self, tenant: str, key: str | None) -> Campaign | None:
         async with self._database.reading() as session:
@@ -112,5 +114,8 @@ class Records:
 
 async def _update(session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
     statement = update(Campaign).where(condition).values(**values, updated_at=now())
-    result = cast("CursorResult[Any]", await session.execute(statement))
-    return result.rowcount == 1
+    changed = (await session.scalars(statement.returning(Campaign.id))).one_or_none()
+    # In one transaction with the change: no event is lost, and none tells what did not happen.
+    if changed and (kind := TYPES.get(values.get("status", "running"))):
+        await announce(session, await session.get_one(Campaign, changed), kind)
+    return changed is not None

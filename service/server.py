@@ -65,10 +65,10 @@ def require_loopback(host: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncGenerator[str]:
-    """Serve `app` on a free port of this machine within the block; yields its URL."""
+async def serving(app: ASGIApp, *, port: int = 0) -> AsyncGenerator[str]:
+    """Serve `app` on a free port of this machine, or on `port`, within the block; yields its URL."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", port))
         server = _Server(uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=1))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells by a flag only

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from agents.offline.cast import AGENTS
 from agents.screens import SCORES, SEVERITIES
 from graph.checkpoints import KeyRing, encrypted, locate
+from service.outbound import allowed
 
 Provider = Literal["rehearsal", "openai"]
 ScreenName = Literal["openai", "azure", "none"]
@@ -117,6 +118,26 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(
         default=10.0, ge=0, description="How long a stopping process waits for steps that are under way."
     )
+    webhook_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Hosts and networks, with commas, that webhooks may go to though they are private."
+    )
+    webhook_ports: Annotated[tuple[Annotated[int, Field(gt=0, le=65535)], ...], NoDecode] = Field(
+        default=(443, 8443), min_length=1, description="Ports, with commas, that webhooks may go to."
+    )
+    webhook_http: bool = Field(default=False, description="Whether webhooks may go to http:// as well.")
+    webhook_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="How long a receiver has to answer, from the first look-up on."
+    )
+    webhook_attempts: int = Field(default=10, gt=0, description="How often an event is sent that does not arrive.")
+    webhook_retry_seconds: float = Field(
+        default=5.0, gt=0, le=3600, description="The pause after the first attempt; each is five times the last."
+    )
+    webhook_keep_days: float = Field(
+        default=30.0,
+        gt=0,
+        le=3650,
+        description="How long deliveries are listed after they arrived or were given up.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     langsmith_tracing: bool = Field(default=False, validation_alias="LANGSMITH_TRACING")
     langsmith_api_key: SecretStr | None = Field(default=None, validation_alias="LANGSMITH_API_KEY")
@@ -155,6 +176,17 @@ class Settings(BaseSettings):
         if (self.c2pa_certificate is None) != (self.c2pa_key is None):
             raise ValueError("FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY go together; one is missing")
         return self
+
+    @field_validator("webhook_allow", "webhook_ports", mode="before")
+    @classmethod
+    def _are_listed(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _are_places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        allowed(places)
+        return places
 
     @field_validator("agent_models", mode="before")
     @classmethod

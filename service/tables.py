@@ -1,18 +1,22 @@
 """The schema: every table of the records, as the migrations leave it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Index, MetaData, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
+
+from graph.state import Gate
 
 Status = Literal[
     "queued", "running", "awaiting_copy_approval", "awaiting_creative_approval",
     "completed", "rejected", "failed", "cancelled",
 ]  # fmt: skip
 ENDED: frozenset[Status] = frozenset({"completed", "rejected", "failed", "cancelled"})
+DeliveryStatus = Literal["pending", "delivered", "dead"]
 AWAITING: dict[str, Status] = {"copy": "awaiting_copy_approval", "creatives": "awaiting_creative_approval"}
+GATES: dict[Status, Gate] = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
 
 
 class Base(DeclarativeBase):
@@ -49,6 +53,7 @@ class Campaign(Base):
     cost: Mapped[dict[str, Any]]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     package_sha256: Mapped[str | None] = mapped_column(String(64))
+    webhook_url: Mapped[str | None] = mapped_column(String(2048))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[str] = mapped_column(String(32))
@@ -104,9 +109,75 @@ class Decided(Base):
     __table_args__ = (Index("ix_decisions_campaign", "campaign_id", "decided_at", "id"),)
 
 
+class Webhook(Base):
+    """An address that hears of every campaign of a tenant."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    url: Mapped[str] = mapped_column(String(2048))
+    created_at: Mapped[str] = mapped_column(String(32))
+    disabled_at: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_webhooks_tenant", "tenant", "id"),)
+
+
+class WebhookSecret(Base):
+    """What signs deliveries: of one webhook, or of all addresses that a tenant's campaigns name themselves."""
+
+    __tablename__ = "webhook_secrets"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    signs_for: Mapped[str] = mapped_column(String(36))
+    secret: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[str] = mapped_column(String(32))
+    expires_at: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (
+        Index("ix_webhook_secrets_signs_for", "tenant", "signs_for"),
+        Index(
+            "uq_webhook_secrets_current", "tenant", "signs_for", unique=True,
+            sqlite_where=text("expires_at IS NULL"), postgresql_where=text("expires_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+
+class Delivery(Base):
+    """One event on its way to one address; `due_at` is also the lease of whoever is sending it."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(36))
+    tenant: Mapped[str] = mapped_column(String(64))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"), index=True)
+    webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
+    type: Mapped[str] = mapped_column(String(64))
+    occurred_at: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    url: Mapped[str] = mapped_column(String(2048))
+    host: Mapped[str] = mapped_column(String(300))
+    status: Mapped[DeliveryStatus] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[str | None] = mapped_column(String(32), index=True)
+    ended_at: Mapped[str | None] = mapped_column(String(32), index=True)
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None] = mapped_column(String(500))
+
+    __table_args__ = (Index("ix_webhook_deliveries_tenant_status", "tenant", "status", "id"),)
+
+
 def now() -> str:
     """The time as RFC 3339 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return later(0)
+
+
+def later(seconds: float) -> str:
+    """The time in so many seconds, as `now` writes it."""
+    time = datetime.now(UTC) + timedelta(seconds=seconds)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_id() -> str:

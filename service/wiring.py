@@ -24,14 +24,18 @@ from graph.steps import Ports
 from service import migrations
 from service.answers import RedisLedger
 from service.database import Database
+from service.deliveries import Deliverer, Patience
 from service.embedded import hold, private_server
 from service.events import Events
+from service.outbound import Outbound, Rules, allowed, open_outbound
+from service.outbox import Outbox
 from service.pictures import Pictures
 from service.purse import RedisPurse
 from service.records import Records
 from service.runs import Graph, Runs
 from service.settings import Settings
 from service.tracing import open_tracer
+from service.webhooks import Webhooks
 from tools.assets import AssetStore, LocalAssets
 from tools.imaging.signing import Signer
 
@@ -55,6 +59,9 @@ class Fanfare:
     ports: Ports
     saver: RedisSaver
     redis: AsyncClient
+    webhooks: Webhooks
+    outbox: Outbox
+    outbound: Outbound
 
 
 @contextlib.asynccontextmanager
@@ -89,13 +96,23 @@ async def open_fanfare(
         if recover:
             await runs.recover()
             stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
+        outbound = await stack.enter_async_context(
+            open_outbound(_outbound_rules(settings), seconds=settings.webhook_timeout_seconds)
+        )
+        webhooks, outbox = Webhooks(database), Outbox(database)
+        patience = Patience(settings.webhook_attempts, settings.webhook_retry_seconds)
+        deliverer = Deliverer(outbox, webhooks, outbound, patience=patience, keep_days=settings.webhook_keep_days)
+        if recover:
+            deliverer.start()
         calm_the_collector()
         try:
             yield Fanfare(
-                settings, assets, database, records, Pictures(database), events, runs, ports, saver, redis
+                settings=settings, assets=assets, database=database, records=records, pictures=Pictures(database),
+                events=events, runs=runs, ports=ports, saver=saver, redis=redis, webhooks=webhooks, outbox=outbox,
+                outbound=outbound,
             )  # fmt: skip
         finally:
-            await runs.drain(settings.stop_seconds)
+            await asyncio.gather(runs.drain(settings.stop_seconds), deliverer.drain(settings.stop_seconds))
 
 
 @contextlib.asynccontextmanager
@@ -228,6 +245,11 @@ def open_signer(settings: Settings) -> Signer | None:
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         return None
     return Signer.open(settings.c2pa_certificate, settings.c2pa_key)
+
+
+def _outbound_rules(settings: Settings) -> Rules:
+    names, networks = allowed(settings.webhook_allow)
+    return Rules(frozenset(settings.webhook_ports), settings.webhook_http, names, networks)
 
 
 def model_languages(settings: Settings) -> frozenset[str] | None:

@@ -94,7 +94,13 @@ class CampaignRequest(BaseModel):
         description="Where the product is on the photo, by placement, or under `all` for those without their own.",
         examples=[{"all": {"left": 0.3, "top": 0.1, "right": 0.7, "bottom": 0.9}}],
     )
-    webhook_url: None = Field(default=None, description="Reserved for webhooks.")
+    webhook_url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2048,
+        description="An address on the public Internet that hears of this campaign; see docs/webhooks.md.",
+        examples=["https://hooks.example.com/fanfare"],
+    )
     image_licence: Licence | None = Field(
         default=None,
         description="What lets you use this photo, in your own words; kept in the package's provenance.",
@@ -216,12 +222,7 @@ class CampaignBody(BaseModel):
     @classmethod
     def of(cls, campaign: Campaign) -> "CampaignBody":
         """The record as callers see it."""
-        order, here = campaign.order, f"/v1/campaigns/{campaign.id}"
-        links = {"self": here} | {
-            name: f"{here}/{name}" for name in ("content", "events", "approval", "decisions", "history")
-        }
-        if campaign.package_sha256:
-            links["package"] = f"{here}/package.zip"
+        order = campaign.order
         return cls.model_validate(
             {
                 "id": campaign.id, "status": campaign.status, "step": campaign.step,
@@ -229,9 +230,18 @@ class CampaignBody(BaseModel):
                 "product": order["product"], "tone": order["tone"], "languages": order["languages"],
                 "placements": order["placements"], "approval": order["approval"],
                 "cost": {**campaign.cost, "budget_usd": campaign.budget_usd}, "error": campaign.error,
-                "created_at": campaign.created_at, "updated_at": campaign.updated_at, "links": links,
+                "created_at": campaign.created_at, "updated_at": campaign.updated_at,
+                "links": links_of(campaign),
             }
         )  # fmt: skip
+
+
+def links_of(campaign: Campaign) -> dict[str, str]:
+    """Where the parts of the campaign are."""
+    here = f"/v1/campaigns/{campaign.id}"
+    names = ("content", "events", "approval", "decisions", "history")
+    links = {"self": here} | {name: f"{here}/{name}" for name in names}
+    return links | ({"package": f"{here}/package.zip"} if campaign.package_sha256 else {})
 
 
 class CampaignPage(BaseModel):
