@@ -1,11 +1,13 @@
 """The schema: every table of the records, as the migrations leave it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Index, MetaData, String
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
+
+from graph.state import Gate
 
 Status = Literal[
     "queued", "running", "awaiting_copy_approval", "awaiting_creative_approval",
@@ -66,9 +68,49 @@ class Campaign(Base):
         return self.status in ENDED
 
 
-def now() -> str:
-    """The time as RFC 3339 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class ApiKey(Base):
+    """A key to the service: its secret is kept as a hash, and was shown once."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100))
+    roles: Mapped[list[str]] = mapped_column(JSON)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[str] = mapped_column(String(32))
+    expires_at: Mapped[str | None] = mapped_column(String(32))
+    revoked_at: Mapped[str | None] = mapped_column(String(32))
+    last_used_at: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_api_keys_tenant", "tenant", "id"),)
+
+
+class ReviewLink(Base):
+    """A link that lets somebody without an account decide at one gate of one campaign."""
+
+    __tablename__ = "review_links"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    gate: Mapped[Gate] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(String(100))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[str] = mapped_column(String(32))
+    expires_at: Mapped[str] = mapped_column(String(32))
+    revoked_at: Mapped[str | None] = mapped_column(String(32))
+    opened_at: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_review_links_campaign", "campaign_id", "id"),)
+
+
+def now(*, later: float = 0) -> str:
+    """The time, or that many seconds later, as RFC 3339 in UTC, to the millisecond: such texts sort by time."""
+    time = datetime.now(UTC) + timedelta(seconds=later)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_id() -> str:
