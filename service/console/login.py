@@ -1,7 +1,6 @@
 """The pages that begin and end a browser's session."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -53,9 +52,9 @@ async def log_out(request: Request, fanfare: App) -> Response:
 
 def local(address: str) -> str:
     """`address` if it is a path of ours, or the start page: no login sends people elsewhere."""
-    parts = urlsplit(address) if address.isascii() and address.isprintable() else None
-    ours = parts is not None and not parts.scheme and not parts.netloc and len(address) <= _LONGEST_NEXT
-    return address if ours and address.startswith("/") and "\\" not in address and address[:2] != "//" else "/"
+    plain = address.isascii() and address.isprintable() and len(address) <= _LONGEST_NEXT
+    ours = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if plain and ours else "/"
 
 
 def encrypted(request: Request, fanfare: Fanfare) -> bool:
