@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.database import Database
 from service.identity import Caller, Role, known
 from service.secret import matches, new_secret
-from service.tables import ApiKey, new_id, now
+from service.tables import ApiKey, is_id, new_id, now
 
 log = structlog.get_logger()
 
@@ -56,6 +56,8 @@ class Keys:
 
     async def get(self, key_id: str) -> ApiKey | None:
         """The key with this id, alive or not."""
+        if not is_id(key_id):
+            return None
         async with self._database.reading() as session:
             return await session.get(ApiKey, key_id)
 

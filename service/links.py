@@ -9,7 +9,7 @@ from service.database import Database
 from service.identity import Caller, Role
 from service.problems import Problem
 from service.secret import matches, new_secret
-from service.tables import Campaign, ReviewLink, new_id, now
+from service.tables import Campaign, ReviewLink, is_id, new_id, now
 
 
 class Links:
@@ -33,6 +33,8 @@ class Links:
 
     async def get(self, link_id: str) -> ReviewLink | None:
         """The link with this id, alive or not."""
+        if not is_id(link_id):
+            return None
         async with self._database.reading() as session:
             return await session.get(ReviewLink, link_id)
 

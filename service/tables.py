@@ -1,5 +1,6 @@
 """The schema: every table of the records, as the migrations leave it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -116,3 +117,11 @@ def now(*, later: float = 0) -> str:
 def new_id() -> str:
     """A UUIDv7: ids sort by time."""
     return str(uuid7())
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is written as ids are; anything else need not be looked for, and some databases refuse to."""
+    return _ID.fullmatch(text) is not None
+
+
+_ID = re.compile(r"[0-9a-f-]{36}")

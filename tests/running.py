@@ -97,12 +97,10 @@ async def running(settings: Settings) -> AsyncGenerator[Service]:
 
 
 @contextlib.contextmanager
-def process(
-    *arguments: str, url: str, log: Path | None = None, **environment: str
-) -> Generator[subprocess.Popen[bytes]]:
+def process(*arguments: str, url: str, log: str = "", **environment: str) -> Generator[subprocess.Popen[bytes]]:
     """`fanfare ARGUMENTS` as a process of its own, from when `url` answers; killed at the end."""
     # A pipe that nobody reads would fill and stop the process.
-    told: IO[bytes] = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115
+    told: IO[bytes] = Path(log).open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115
     started = subprocess.Popen(
         [sys.executable, "-m", "service.cli", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},

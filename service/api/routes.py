@@ -136,12 +136,15 @@ async def follow_events(
     after = int(last_event_id) if last_event_id and _EVENT_ID.fullmatch(last_event_id) else 0
 
     async def final() -> Event | None:
-        await fanfare.authentication.identify(request)  # whoever was let in may be out by now
+        await fanfare.authentication.identify(request)  # their key may have been revoked meanwhile
         now_is = await campaigns.get(fanfare, caller, campaign.id)
         return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
 
-    async for event in fanfare.events.follow(campaign.id, after=after, final=final):
-        yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
+    try:
+        async for event in fanfare.events.follow(campaign.id, after=after, final=final):
+            yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
+    except Problem:  # too late to answer with it: the stream ends, and the next one is refused
+        return
 
 
 @router.get(

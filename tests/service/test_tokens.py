@@ -115,7 +115,7 @@ async def test_claims_may_have_other_names_and_lie_deeper() -> None:
         said(**{"https://acme.example/tenant": "deep", "realm_access": {"roles": ["admin"]}}), SECRET, "HS256"
     )
     caller, _ = await Tokens(SharedSecret(SecretStr(SECRET)), claims).read(token)
-    assert (caller.tenant, caller.roles) == ("deep", {"admin"})
+    assert caller == Caller("deep", "user:ada", frozenset({"admin"}))
 
 
 FORGERIES = {
@@ -258,7 +258,7 @@ async def test_keys_that_are_not_for_this_are_not_taken(kids: tuple[str, ...], m
         assert away.value.status == 503
 
 
-WHOLE = {"auth": "required", "jwt_secret": SECRET, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+WHOLE: dict[str, Any] = {"auth": "required", "jwt_secret": SECRET, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
 HALVES: dict[str, tuple[dict[str, Any], str]] = {
     "a short secret": ({"jwt_secret": "x" * 31}, "32 bytes"),
     "a public key as secret": ({"jwt_secret": "-----BEGIN PUBLIC KEY-----" + "x" * 40}, "JWKS_URL"),

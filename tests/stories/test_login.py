@@ -12,6 +12,7 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
+from graph.checkpoints import locate, open_async
 from service import attempts
 from service.cli import app
 from service.console.login import local
@@ -199,6 +200,29 @@ async def test_a_key_under_attack_is_refused_to_those_who_failed(data_dir: Path)
         with pytest.raises(Exception, match="Too many failed logins"):
             await counting.check("2001:db8:1:2:ffff::9", None)
         await counting.check("2001:db8:1:3::1", None)
+
+
+async def test_while_redis_is_away_nobody_is_refused_for_guessing() -> None:
+    async with open_async(locate("redis://127.0.0.1:9"), timeout=0.2) as away:
+        counting = attempts.Attempts(away)
+        await counting.failed("203.0.113.5", "one")
+        await counting.check("203.0.113.5", "one")
+
+
+async def test_a_stream_ends_with_its_key(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.events._WAIT_SECONDS", 0.2)
+    async with house(data_dir) as here, here.somebody("editor") as editor:
+        campaign = await editor.create(languages=[], placements=["x_post"])
+        await editor.still(campaign["id"])
+        (key,) = await here.fanfare.keys.page("acme")
+        path = f"/v1/campaigns/{campaign['id']}/events"
+        async with editor.http.stream("GET", path) as answer:
+            lines = answer.aiter_lines()
+            assert "event" in await anext(lines) + await anext(lines)
+            await here.fanfare.keys.revoke(key.id)
+            rest = [line async for line in lines]
+        assert not [line for line in rest if "final" in line]
+        assert (await editor.http.get(path)).status_code == 401
 
 
 async def test_who_edited_may_not_approve(data_dir: Path) -> None:
