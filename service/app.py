@@ -177,10 +177,9 @@ def _tell_who_may(schema: dict[str, Any], *, required: bool) -> None:
     for calls in schema["paths"].values():
         for call in calls.values():
             if security := call.get("security"):
-                call["responses"] |= {
-                    str(status): {"description": says, "content": {"application/problem+json": _PROBLEM}}
-                    for status, says in _REFUSALS.items()
-                }
+                for status, says in _REFUSALS.items():
+                    told = {"description": says, "content": {"application/problem+json": _PROBLEM}}
+                    call["responses"].setdefault(str(status), told)
                 if not required:
                     security.append({})
 

@@ -25,7 +25,7 @@ async def ask(request: Request, fanfare: App, next: Next = "/") -> Response:  # 
     return page(request, "login.html", next=local(next))
 
 
-@router.post("/login")
+@router.post("/login", max_body_size=4 * _LONGEST_KEY)
 async def log_in(request: Request, fanfare: App) -> Response:
     """Begin a session, and go where the person was going."""
     async with request.form(max_files=0, max_fields=4, max_part_size=_LONGEST_KEY) as form:

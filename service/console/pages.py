@@ -206,11 +206,11 @@ def refused(request: Request, problem: Problem) -> Response:
     if problem.status == HTTPStatus.UNAUTHORIZED:
         address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?{urlencode({'next': address})}", status_code=303)
-    answer = page(request, "problem.html", status=problem.status, problem=problem)
-    answer.headers.update(problem.headers or {})
-    return answer
+    return page(request, "problem.html", status=problem.status, problem=problem)
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-    """A page that no other site may frame, and that loads nothing from elsewhere."""
-    return _templates.TemplateResponse(request, template, context, status_code=status, headers=_SECURITY)
+    """A page that no other site may frame, and that loads nothing from elsewhere; a problem brings its headers."""
+    problem: Problem | None = context.get("problem")
+    headers = {**_SECURITY, **((problem and problem.headers) or {})}
+    return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)

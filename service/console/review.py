@@ -20,7 +20,7 @@ from service.problems import Problem, invalid, not_found
 from service.tables import Campaign, ReviewLink
 from service.wiring import Fanfare
 
-router = APIRouter(prefix="/review/{link_id}", include_in_schema=False)
+router = APIRouter(prefix="/review/{link_id}", include_in_schema=False, max_body_size=64_000)
 COOKIE = "fanfare_review"
 _SESSION_SECONDS = 12 * 3600.0
 _LONGEST_NAME = 80

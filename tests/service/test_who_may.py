@@ -12,7 +12,7 @@ from fastapi.routing import iter_route_contexts
 from service.app import create_app
 from service.identity import GRANTS, Permission, Role
 from tests.login import ROLES, House, house
-from tests.running import PHOTO, Service
+from tests.running import AURORA, PHOTO, Service
 
 Need = Permission | None
 
@@ -195,12 +195,12 @@ async def test_an_id_of_nothing_is_not_there(service: Service, odd: str) -> None
 async def test_an_idempotency_key_is_a_tenant_s_own(acme: Acme) -> None:
     key = {"Idempotency-Key": "spring-launch"}
     async with acme.house.somebody("admin") as ours, acme.house.somebody("admin", tenant="rival") as theirs:
-        asked = {"product": {"name": "Aurora", "features": ["a b", "c d", "e f"]}, "tone": "bold"}
+        asked = {**AURORA, "languages": [], "placements": ["x_post"]}
         first, other = await ours.post(asked, headers=key), await theirs.post(asked, headers=key)
         assert first.status_code == other.status_code == 202
         assert first.json()["id"] != other.json()["id"]
         for service, answer in ((ours, first), (theirs, other)):
-            await service.http.post(f"/v1/campaigns/{answer.json()['id']}/cancel")
+            await service.still(answer.json()["id"])
 
 
 async def test_the_description_says_who_may(acme: Acme) -> None:

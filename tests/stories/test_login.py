@@ -79,6 +79,10 @@ async def test_nobody_unknown_has_a_body_read(data_dir: Path) -> None:
         line = await asyncio.wait_for(reader.readline(), 20)
         writer.close()
         assert b"401" in line
+        async with here.browser() as browser:
+            for path in ("/login", "/review/nobody", "/review/nobody/decision"):
+                large = await browser.post(path, data={"credential": "x" * 100_000, "secret": "x"})
+                assert large.status_code == 413, path
 
 
 async def test_a_browser_logs_in_and_out(data_dir: Path) -> None:
@@ -176,6 +180,7 @@ async def test_guessing_is_slow_and_locks_nobody_out(data_dir: Path) -> None:
         async with here.browser() as browser:
             page = await browser.post("/login", data={"credential": guess})
             assert (page.status_code, "<html" in page.text) == (429, True)
+            assert int(page.headers["retry-after"]) > 0
         await here.fanfare.redis.flushdb()
         assert await status(here, key) == 200
 
