@@ -98,10 +98,11 @@ def _foreign(request: Request) -> Problem | None:
 
     A page's site is told by Sec-Fetch-Site, or where a browser does not send it (over plain HTTP) by Origin.
     """
-    hosts = cast("Fanfare", request.app.state.fanfare).settings.hosts
+    settings = cast("Fanfare", request.app.state.fanfare).settings
     host = _named(request)
-    if hosts is not None and host not in hosts:
-        detail = f"This service does not answer as {host}; FANFARE_ALLOWED_HOSTS names what it answers to."
+    if settings.hosts is not None and host not in settings.hosts:
+        only = "by the names in FANFARE_ALLOWED_HOSTS" if settings.allowed_hosts else "on this machine"
+        detail = f"This service answers {only} only, not as {host}."
         return Problem(421, "wrong-host", "Wrong host", detail)
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     ours = origin is None or origin.partition("://")[2] == request.headers.get("host")

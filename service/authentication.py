@@ -9,7 +9,7 @@ from fastapi import Request
 
 from service.attempts import Attempts
 from service.identity import LOCAL, Caller, known
-from service.keys import Keys, bearer, ended, parts
+from service.keys import Keys, Parts, bearer, ended, parts
 from service.problems import Problem, unauthenticated
 from service.secret import kept_of, new_secret
 from service.sessions import Sessions
@@ -115,15 +115,14 @@ class Login:
         key = parts(credential)
         wanted = key.id if key else None
         await self.attempts.check(address, wanted)
-        admitted = await (self._by_key(credential) if key else self._by_token(credential))
+        admitted = await (self._by_key(key) if key else self._by_token(credential))
         if admitted is None:
             await self.attempts.failed(address, wanted)
             raise unauthenticated("login-failed", "This key or token is not one of ours; check that it is whole.")
         return admitted
 
-    async def _by_key(self, credential: str) -> Admission | None:
-        key = parts(credential)
-        row = await self.keys.known(key) if key else None
+    async def _by_key(self, key: Parts) -> Admission | None:
+        row = await self.keys.known(key)
         if row is None:
             return None
         if why := ended(row):

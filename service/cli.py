@@ -508,9 +508,12 @@ def _settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        says = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # settings that do not go together
+            _stop(Exit.INPUT, f"{says}.")
         name = str(first["loc"][0]).upper()
         known = name if name.startswith(("OPENAI_", "LANGSMITH_")) else f"FANFARE_{name}"
-        _stop(Exit.INPUT, f"{known}: {first['msg'].removeprefix('Value error, ')}.")
+        _stop(Exit.INPUT, f"{known}: {says}.")
 
 
 def _stop(code: Exit, message: str) -> NoReturn:

@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     def _is_encrypted(cls, url: str | None) -> str | None:
         if url is not None:
             parts = urlsplit(url)
-            if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
+            if parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment:
                 raise ValueError("it must be an address as in https://login.example/keys")
             if parts.scheme == "http" and parts.hostname not in LOOPBACK:
                 raise ValueError("it must be https:// for any host but this machine")
@@ -244,10 +244,11 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str] | None:
-        """The names that the service answers to, in lower case, or None for any."""
+        """The names that the service answers to, in lower case, or None for any; this machine's are among them."""
         if self.auth == "none":
             return LOOPBACK
-        return frozenset(self.allowed_hosts.lower().replace(",", " ").split()) if self.allowed_hosts else None
+        named = (self.allowed_hosts or "").lower().replace(",", " ").split()
+        return LOOPBACK.union(named) if named else None
 
     @property
     def serializer(self) -> SerializerProtocol | None:

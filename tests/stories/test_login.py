@@ -249,7 +249,7 @@ async def test_who_edited_may_not_approve(data_dir: Path) -> None:
 
 
 async def test_names_that_the_service_answers_to(data_dir: Path) -> None:
-    async with house(data_dir, allowed_hosts="fanfare.example, 127.0.0.1", public_docs=False) as here:
+    async with house(data_dir, allowed_hosts="fanfare.example, other.example", public_docs=False) as here:
         assert (await here.nobody.http.get("/healthz")).status_code == 200
         for name, expected in (("fanfare.example", 200), ("FANFARE.example:8000", 200), ("evil.example", 421)):
             answer = await here.nobody.http.get("/healthz", headers={"Host": name})
@@ -283,6 +283,13 @@ def test_keys_from_a_shell_while_the_service_runs(data_dir: Path) -> None:
 
 def test_whoever_may_open_the_folder_needs_no_key(data_dir: Path) -> None:
     assert fanfare(data_dir, "list", FANFARE_AUTH="required").returncode == 0
+
+
+def test_half_a_login_is_told_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FANFARE_FOUR_EYES", "true")
+    told = CliRunner().invoke(app, ["serve"])
+    assert told.exit_code == 2
+    assert "FANFARE_AUTH=required" in told.output
 
 
 @pytest.mark.parametrize(
