@@ -16,8 +16,9 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
-from service.api import models, routes, webhooks
-from service.console import pages
+from service.api import description, keys, links, models, routes, webhooks
+from service.console import login, pages, review
+from service.entrance import SAFE_METHODS, Entrance
 from service.metrics import Metrics
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
@@ -25,10 +26,12 @@ from service.wiring import Fanfare
 
 log = structlog.get_logger()
 
-_ROUTERS = (routes.router, webhooks.router, routes.health, pages.router)
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+_ROUTERS = (
+    routes.router, webhooks.router, keys.router, links.router, routes.health, description.router,
+    pages.router, login.router, review.router,
+)  # fmt: skip
+_FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION_LIMIT = 128
 _MALFORMED, _NOT_ALLOWED = 400, 405
 _TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large"}
@@ -46,7 +49,7 @@ def create_app(opener: Opener) -> FastAPI:
             yield
 
     app = FastAPI(
-        title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None,
+        title="Fanfare", version="1", lifespan=lifespan, docs_url=None, openapi_url=None, redoc_url=None,
         webhooks=webhooks.events, generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.metrics = Metrics()
@@ -59,6 +62,8 @@ def create_app(opener: Opener) -> FastAPI:
     for error in (CheckpointStoreError, SQLAlchemyError, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(Exception, _broken)
+    # Inside of what turns problems into answers, and outside of every route.
+    app.router.middleware_stack = Entrance(app.router.middleware_stack)
     app.add_middleware(_Door)
     app.openapi = lambda: _openapi(app, FastAPI.openapi)  # type: ignore[method-assign]
     return app
@@ -110,26 +115,41 @@ def _correlation_id(request: Request) -> str:
 
 
 def _foreign(request: Request) -> Problem | None:
-    """Without a login the service is for this machine alone: no other host name, no other site's page."""
-    host = request.url.hostname or ""
-    if host not in _LOOPBACK:
-        return Problem(
-            421, "wrong-host", "Wrong host", f"This service answers on this machine only, not as {host}."
-        )
-    origin = request.headers.get("origin")
-    same = origin is None or origin.partition("://")[2] == request.headers.get("host")
-    cross = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-    if request.method not in _SAFE_METHODS and (not same or cross):
+    """Refuse other host names, and other sites' pages: for both a browser sends cookies, and reaches this machine.
+
+    A page's site is told by Sec-Fetch-Site, or where a browser does not send it (over plain HTTP) by Origin.
+    """
+    settings = cast("Fanfare", request.app.state.fanfare).settings
+    host = _named(request)
+    if settings.hosts is not None and host not in settings.hosts:
+        only = "by the names in FANFARE_ALLOWED_HOSTS" if settings.allowed_hosts else "on this machine"
+        detail = f"This service answers {only} only, not as {host}."
+        return Problem(421, "wrong-host", "Wrong host", detail)
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    ours = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    if request.method not in SAFE_METHODS and not (site in ("none", "same-origin") if site else ours):
         return Problem(403, "cross-site", "Refused", "Another site's page may not change anything here.")
     return None
 
 
+def _named(request: Request) -> str:
+    """The host that the request asks for, without its port."""
+    try:
+        return (request.url.hostname or "").lower()
+    except ValueError:
+        return "an unreadable name"
+
+
 def _answer(problem: Problem) -> Response:
-    return JSONResponse(problem.as_json(), problem.status, media_type="application/problem+json")
+    body, headers = problem.as_json(), problem.headers
+    return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
-    return _answer(cast("Problem", error))
+async def _refuse(request: Request, error: Exception) -> Response:
+    problem = cast("Problem", error)
+    if request.url.path.startswith(_FOR_PROGRAMS):
+        return _answer(problem)
+    return pages.refused(request, problem)
 
 
 async def _refuse_invalid(_request: Request, error: Exception) -> Response:
@@ -180,4 +200,26 @@ def _openapi(app: FastAPI, make: Callable[[FastAPI], dict[str, Any]]) -> dict[st
     if "CampaignRequest" not in schemas:
         made = models.CampaignRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= made.pop("$defs", {}) | {"CampaignRequest": made}
+        fanfare = cast("Fanfare | None", getattr(app.state, "fanfare", None))
+        _tell_who_may(schema, required=fanfare is None or fanfare.authentication.required)
     return schema
+
+
+def _tell_who_may(schema: dict[str, Any], *, required: bool) -> None:
+    """Add to every call that needs a caller what it answers to others; without a login, nobody is one."""
+    for calls in schema["paths"].values():
+        for call in calls.values():
+            if security := call.get("security"):
+                for status, says in _REFUSALS.items():
+                    told = {"description": says, "content": {"application/problem+json": _PROBLEM}}
+                    call["responses"].setdefault(str(status), told)
+                if not required:
+                    security.append({})
+
+
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+_REFUSALS = {
+    401: "Nobody knows who calls",
+    403: "The caller's roles do not allow it",
+    429: "Too many failed logins",
+}

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -162,6 +162,8 @@ async def approval(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
 async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: DecisionRequest) -> Campaign:
     """Take a decision, of many at once exactly one, and go on. Raises 409 and 422 problems."""
     _is_open(campaign, request)
+    if request.type == "approve" and fanfare.settings.four_eyes:
+        await _require_other_eyes(fanfare, caller, campaign)
     if request.type == "edit":
         await _check_edit(fanfare, campaign, request)
     if request.type == "approve":
@@ -174,7 +176,7 @@ async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: 
         revision=request.revision,
         edits=request.plain,
         message=request.comment,
-        by=caller.subject,
+        by=caller.signature,
     )
     decided = Decided(
         id=new_id(), tenant=campaign.tenant, campaign_id=campaign.id, gate=request.gate, revision=request.revision,
@@ -226,6 +228,16 @@ async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
 def gate_of(campaign: Campaign) -> Gate | None:
     """The gate that the campaign sleeps at, or None."""
     return GATES.get(campaign.status)
+
+
+async def standing(fanfare: Fanfare, campaign: Campaign, gate: Gate) -> Literal["waiting", "open", "decided"]:
+    """Whether `gate` is still to come, or is open, or has nothing left to decide."""
+    if gate_of(campaign) == gate:
+        return "open"
+    taken = campaign.decision if campaign.step == f"gate_{gate}" else None
+    if campaign.ended or (taken and taken["type"] in ("approve", "reject")):
+        return "decided"
+    return "decided" if gate in (await fanfare.runs.state(campaign.id)).get("approved", {}) else "waiting"
 
 
 def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
@@ -298,6 +310,16 @@ def _no_gate(campaign: Campaign) -> str:
 
 def _said(campaign: Campaign) -> str:
     return campaign.status.replace("_", " ")
+
+
+async def _require_other_eyes(fanfare: Fanfare, caller: Caller, campaign: Campaign) -> None:
+    """Refuse whoever has edited the campaign, and the guests of whoever has."""
+    decided = await fanfare.records.decisions(campaign.id)
+    editors = {one.by for one in decided if one.type == "edit"}
+    if editors & {caller.subject, caller.sponsor}:
+        who = "You have" if caller.subject in editors else "Whoever made this link has"
+        detail = f"{who} edited this campaign, so somebody else must approve it."
+        raise Problem(403, "four-eyes", "Forbidden", detail)
 
 
 async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionRequest) -> None:

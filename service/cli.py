@@ -22,20 +22,25 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from agents import offline
 from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
 from service import proof
+from service.api.keys import KeyBody, KeyRequest
 from service.api.models import LintRequest
 from service.client import Client, Refused, Unavailable, connect
 from service.embedded import DataFolderInUse
+from service.identity import ROLES, TENANT, TENANT_PATTERN
+from service.keys import Keys, ended
 from service.lint import checked
 from service.problems import sentence
 from service.progress import Progress
 from service.server import NotLoopback, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
+from service.wiring import open_database
 from tools.imaging.certificate import CertificateExists, make_test_chain
 from tools.imaging.signing import UnusableCertificate
 from tools.lint import RULES
@@ -68,6 +73,12 @@ webhooks_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(webhooks_app, name="webhooks")
+keys_app = typer.Typer(
+    help="API keys, straight in the database: also while the service runs, and before anybody has one.",
+    epilog="Example: fanfare keys create --name 'Ada Lovelace' --role approver",
+    no_args_is_help=True,
+)
+app.add_typer(keys_app, name="keys")
 
 
 class Exit(IntEnum):
@@ -88,6 +99,15 @@ Server = Annotated[
     typer.Option(
         envvar="FANFARE_SERVER",
         help="The URL of a running service; without it this command opens the data folder.",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        envvar="FANFARE_KEY",
+        show_envvar=True,
+        help="The API key or token that the service asks for.",
+        metavar="KEY",
     ),
 ]
 Id = Annotated[str, typer.Argument(help="The campaign's id, as `fanfare list` shows it.")]
@@ -119,6 +139,7 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help="Approve both gates without asking.")] = False,
     wait: Annotated[bool, typer.Option(help="Follow the campaign to its end, or only create it.")] = True,
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Run a campaign from brief to package, asking at both gates."""
@@ -131,7 +152,7 @@ def run(
             return Exit.DONE
         return await _follow(client, campaign, output, yes=yes, as_json=as_json)
 
-    _go(work, server, "fanfare run")
+    _go(work, server, key, "fanfare run")
 
 
 @app.command(epilog="Example: fanfare serve --port 8000")
@@ -142,7 +163,7 @@ def serve(
     """Serve the REST API and the review pages."""
     try:
         settings = _settings()
-        require_loopback(host)
+        require_loopback(settings, host)
         err.print(f"Review pages: [link]http://{host}:{port}/[/link]   API: http://{host}:{port}/docs")
         serve_http(settings, host=host, port=port)
     except NotLoopback as error:
@@ -159,6 +180,7 @@ def list_campaigns(
     query: Annotated[str | None, typer.Option(help="Only products whose name contains this.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """List campaigns, newest first."""
@@ -171,11 +193,11 @@ def list_campaigns(
         _print(as_json, page, _table(page["items"]))
         return Exit.DONE
 
-    _go(work, server, "fanfare list", recover=False)
+    _go(work, server, key, "fanfare list", recover=False)
 
 
 @app.command(epilog="Example: fanfare show 0199a1b2-… --json")
-def show(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
+def show(campaign_id: Id, server: Server = None, key: Key = None, as_json: Json = False) -> None:
     """Show a campaign and its content as far as it has come."""
 
     async def work(client: Client) -> int:
@@ -186,7 +208,7 @@ def show(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
             _show_content(content)
         return Exit.DONE
 
-    _go(work, server, "fanfare show", recover=False)
+    _go(work, server, key, "fanfare show", recover=False)
 
 
 @app.command(epilog="Example: fanfare approve 0199a1b2-… --comment 'Good to go'")
@@ -194,10 +216,11 @@ def approve(
     campaign_id: Id,
     comment: Annotated[str | None, typer.Option(help="Kept for the team.")] = None,
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Approve what waits at the open gate, and follow the campaign to the next."""
-    _decide(campaign_id, "approve", comment, server, as_json)
+    _decide(campaign_id, "approve", comment, server, key, as_json)
 
 
 @app.command(epilog="Example: fanfare reject 0199a1b2-… --comment 'Wrong product'")
@@ -205,10 +228,11 @@ def reject(
     campaign_id: Id,
     comment: Annotated[str | None, typer.Option(help="Why; kept for the team.")] = None,
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Reject what waits at the open gate; the campaign ends."""
-    _decide(campaign_id, "reject", comment, server, as_json)
+    _decide(campaign_id, "reject", comment, server, key, as_json)
 
 
 @app.command(epilog="Examples: fanfare retry 0199a1b2-… · fanfare retry 0199a1b2-… --budget 0.80")
@@ -218,6 +242,7 @@ def retry(
         str | None, typer.Option(help="What its model calls may cost from now on in all, in $.")
     ] = None,
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Let a failed campaign go on from where it stopped, with a new budget if one is given."""
@@ -226,11 +251,11 @@ def retry(
         await client.call("POST", f"/v1/campaigns/{campaign_id}/retry", json={"budget_usd": budget})
         return await _settled(client, campaign_id, as_json=as_json)
 
-    _go(work, server, "fanfare retry")
+    _go(work, server, key, "fanfare retry")
 
 
 @app.command(epilog="Example: fanfare cancel 0199a1b2-…")
-def cancel(campaign_id: Id, server: Server = None, as_json: Json = False) -> None:
+def cancel(campaign_id: Id, server: Server = None, key: Key = None, as_json: Json = False) -> None:
     """Stop a campaign for good."""
 
     async def work(client: Client) -> int:
@@ -238,7 +263,7 @@ def cancel(campaign_id: Id, server: Server = None, as_json: Json = False) -> Non
         _print(as_json, campaign, _told(campaign))
         return Exit.DONE
 
-    _go(work, server, "fanfare cancel")
+    _go(work, server, key, "fanfare cancel")
 
 
 @app.command(epilog="Example: fanfare export 0199a1b2-… --output packages")
@@ -246,6 +271,7 @@ def export(
     campaign_id: Id,
     output: Annotated[Path, typer.Option(help="Where the package goes.")] = Path("packages"),
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Fetch a finished campaign's package, and unpack it."""
@@ -256,7 +282,7 @@ def export(
         _print(as_json, paths, _where(paths))
         return Exit.DONE
 
-    _go(work, server, "fanfare export", recover=False)
+    _go(work, server, key, "fanfare export", recover=False)
 
 
 @app.command(
@@ -350,7 +376,7 @@ def make_credentials(
 
 
 @webhooks_app.command("list", epilog="Example: fanfare webhooks list --json")
-def list_webhooks(server: Server = None, as_json: Json = False) -> None:
+def list_webhooks(server: Server = None, key: Key = None, as_json: Json = False) -> None:
     """List the webhooks, oldest first."""
 
     async def work(client: Client) -> int:
@@ -359,7 +385,7 @@ def list_webhooks(server: Server = None, as_json: Json = False) -> None:
         _print(as_json, page, _listed(page["items"], columns, "No webhooks yet. Add one with POST /v1/webhooks."))
         return Exit.DONE
 
-    _go(work, server, "fanfare webhooks list", recover=False)
+    _go(work, server, key, "fanfare webhooks list", recover=False)
 
 
 @webhooks_app.command("deliveries", epilog="Example: fanfare webhooks deliveries --status dead --json")
@@ -367,6 +393,7 @@ def list_deliveries(
     status: Annotated[str | None, typer.Option(help="Only pending, delivered or dead ones.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """List what was sent to webhooks, or is on its way, newest first."""
@@ -381,13 +408,14 @@ def list_deliveries(
         _print(as_json, page, _listed(page["items"], columns, "No deliveries."))
         return Exit.DONE
 
-    _go(work, server, "fanfare webhooks deliveries", recover=False)
+    _go(work, server, key, "fanfare webhooks deliveries", recover=False)
 
 
 @webhooks_app.command("replay", epilog="Example: fanfare webhooks replay 0199a1b2-…")
 def replay_delivery(
     delivery_id: Annotated[str, typer.Argument(help="As `fanfare webhooks deliveries` shows it.")],
     server: Server = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Let a running service send an event again that has arrived or was given up."""
@@ -397,7 +425,72 @@ def replay_delivery(
         _print(as_json, again, f"{again['type']} is sent to {escape(again['url'])} again.")
         return Exit.DONE
 
-    _go(work, server, "fanfare webhooks replay", recover=False)
+    _go(work, server, key, "fanfare webhooks replay", recover=False)
+
+
+@keys_app.command("create", epilog="Example: fanfare keys create --name 'Ada Lovelace' --role editor --days 90")
+def create_key(
+    name: Annotated[str, typer.Option(help="Whose it is, or what for.")],
+    role: Annotated[list[str], typer.Option(help=f"One of {', '.join(ROLES)}; may be repeated.")],
+    tenant: Annotated[str, typer.Option(help="Letters, digits, - and _.")] = TENANT,
+    days: Annotated[float | None, typer.Option(min=0.001, max=3660, help="How long it lasts.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key, and show it this once."""
+    try:
+        asked = KeyRequest.model_validate(
+            {"name": name, "roles": role, "expires_in": None if days is None else max(1, int(days * 86_400))}
+        )
+    except ValidationError as error:
+        _stop(Exit.INPUT, sentence([{**one} for one in error.errors(include_url=False)]))
+    if not re.fullmatch(TENANT_PATTERN, tenant):
+        _stop(Exit.INPUT, "A tenant's name has 1 to 64 letters, digits, - or _.")
+
+    async def work(keys: Keys) -> int:
+        row, key = await keys.create(
+            tenant, name=asked.name, roles=asked.roles, by="local", seconds=asked.expires_in
+        )
+        told = {**KeyBody.of(row).model_dump(), "tenant": tenant, "key": key}
+        _print(as_json, told, f"{key}\nKeep it now: only its hash is stored. Its id is {row.id}.")
+        return Exit.DONE
+
+    _with_keys(work)
+
+
+@keys_app.command("list", epilog="Example: fanfare keys list --tenant acme --json")
+def list_keys(
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None, as_json: Json = False
+) -> None:
+    """List the newest hundred keys, alive or not, without their secrets."""
+
+    async def work(keys: Keys) -> int:
+        rows = await keys.page(tenant)
+        listed = [{**KeyBody.of(row).model_dump(), "tenant": row.tenant} for row in rows]
+        table = Table("Id", "Tenant", "Name", "Roles", "State", "Last used", box=None)
+        for row in rows:
+            state = "revoked" if row.revoked_at else "expired" if ended(row) else "alive"
+            used = (row.last_used_at or "never")[:16].replace("T", " ")
+            table.add_row(row.id, row.tenant, escape(row.name), " ".join(row.roles), state, used)
+        _print(as_json, {"items": listed, "next_cursor": None}, table if rows else "No keys yet.")
+        return Exit.DONE
+
+    _with_keys(work)
+
+
+@keys_app.command("revoke", epilog="Example: fanfare keys revoke 0199a1b2-…")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as `fanfare keys list` shows it.")],
+    as_json: Json = False,
+) -> None:
+    """End a key for good, with every session that was begun with it."""
+
+    async def work(keys: Keys) -> int:
+        if not await keys.revoke(key_id):
+            _stop(Exit.INPUT, f"There is no key {key_id}.")
+        _print(as_json, {"id": key_id, "revoked": True}, f"Key {key_id} opens nothing any more.")
+        return Exit.DONE
+
+    _with_keys(work)
 
 
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
@@ -424,7 +517,12 @@ def rehearsal(
 
 
 def _go(
-    work: Callable[[Client], Coroutine[Any, Any, int]], server: str | None, command: str, *, recover: bool = True
+    work: Callable[[Client], Coroutine[Any, Any, int]],
+    server: str | None,
+    key: str | None,
+    command: str,
+    *,
+    recover: bool = True,
 ) -> None:
     settings = _settings()
     log_to_stderr("warning")
@@ -432,7 +530,7 @@ def _go(
     async def connected() -> int:
         if this := asyncio.current_task():
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-        async with connect(settings, server, command=command, recover=recover) as client:
+        async with connect(settings, server, command=command, key=key, recover=recover) as client:
             return await work(client)
 
     try:
@@ -451,16 +549,32 @@ def _go(
     raise typer.Exit(code)
 
 
+def _with_keys(work: Callable[[Keys], Coroutine[Any, Any, int]]) -> NoReturn:
+    settings = _settings()
+    log_to_stderr("warning")
+
+    async def opened() -> int:
+        async with open_database(settings) as database:
+            return await work(Keys(database))
+
+    try:
+        code = asyncio.run(opened())
+    except (SQLAlchemyError, OSError) as error:
+        _stop(Exit.UNAVAILABLE, f"The database cannot be opened ({type(error).__name__}). Run `fanfare doctor`.")
+    raise typer.Exit(code)
+
+
 def _settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        if not first["loc"]:  # about several settings, which the sentence names
-            _stop(Exit.INPUT, f"{first['msg'].removeprefix('Value error, ')}.")
+        says = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # settings that do not go together
+            _stop(Exit.INPUT, f"{says}.")
         name = str(first["loc"][0]).upper()
         known = name if name.startswith(("OPENAI_", "LANGSMITH_")) else f"FANFARE_{name}"
-        _stop(Exit.INPUT, f"{known}: {first['msg'].removeprefix('Value error, ')}.")
+        _stop(Exit.INPUT, f"{known}: {says}.")
 
 
 def _stop(code: Exit, message: str) -> NoReturn:
@@ -525,12 +639,14 @@ async def _create(client: Client, asked: dict[str, Any], photo: bytes) -> dict[s
     return created
 
 
-def _decide(campaign_id: str, kind: str, comment: str | None, server: str | None, as_json: bool) -> None:
+def _decide(
+    campaign_id: str, kind: str, comment: str | None, server: str | None, key: str | None, as_json: bool
+) -> None:
     async def work(client: Client) -> int:
         await _send(client, campaign_id, kind, comment)
         return await _settled(client, campaign_id, as_json=as_json)
 
-    _go(work, server, f"fanfare {kind}")
+    _go(work, server, key, f"fanfare {kind}")
 
 
 async def _settled(client: Client, campaign_id: str, *, as_json: bool) -> int:

@@ -84,11 +84,11 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def connect(
-    settings: Settings, server: str | None, *, command: str, recover: bool = True
+    settings: Settings, server: str | None, *, command: str, key: str | None = None, recover: bool = True
 ) -> AsyncGenerator[Client]:
-    """A client of `server`, or of a service that this process runs on its own data folder.
+    """A client of `server`, who shows it `key`, or of a service that this process runs on its own data folder.
 
-    With `recover` that service goes on with unfinished campaigns as well.
+    With `recover` that service goes on with unfinished campaigns as well. Its own folder needs no key.
     """
     async with contextlib.AsyncExitStack() as stack:
         if server is None:
@@ -99,7 +99,9 @@ async def connect(
                 raise Unavailable(str(error)) from error
             app = create_app(lambda: contextlib.nullcontext(fanfare))
             server = await stack.enter_async_context(serving(app))
-        http = httpx2.AsyncClient(base_url=server, timeout=_TIMEOUT, trust_env=False)
+            key = key or fanfare.authentication.operator_pass
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        http = httpx2.AsyncClient(base_url=server, timeout=_TIMEOUT, trust_env=False, headers=headers)
         yield Client(await stack.enter_async_context(http))
 
 

@@ -48,6 +48,7 @@ async def examine(settings: Settings) -> list[Examined]:
     except OSError as error:
         found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
     found.append(await _database(settings))
+    found.append(_login(settings))
     found.append(await _model(settings))
     found.append(await _screen(settings))
     found.append(await asyncio.to_thread(_signing, settings))
@@ -87,6 +88,14 @@ async def _database(settings: Settings) -> Examined:
     except (SQLAlchemyError, OSError, ImportError) as error:
         return Examined("Database", "bad", f"{error}; check FANFARE_DATABASE_URL")
     return Examined("Database", "ok", "the one that FANFARE_DATABASE_URL names")
+
+
+def _login(settings: Settings) -> Examined:
+    if settings.auth == "none":
+        says = "none: the service listens to this machine only; FANFARE_AUTH=required asks for one"
+        return Examined("Login", "note", says)
+    tokens = settings.jwt_jwks_url or ("a shared secret" if settings.jwt_secret else None)
+    return Examined("Login", "ok", f"API keys{f', and tokens by {tokens}' if tokens else ''}")
 
 
 async def _model(settings: Settings) -> Examined:

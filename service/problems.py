@@ -13,10 +13,18 @@ class Problem(Exception):
     """A refusal: an HTTP status, a code for programs, a sentence for people."""
 
     def __init__(
-        self, status: int, code: str, title: str, detail: str, *, errors: list[dict[str, Any]] | None = None
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str,
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.code, self.title, self.detail, self.errors = status, code, title, detail, errors
+        self.headers = headers
 
     def as_json(self) -> dict[str, Any]:
         """The body of an `application/problem+json` answer."""
@@ -28,6 +36,13 @@ class Problem(Exception):
             "code": self.code,
         }
         return body | ({"errors": self.errors} if self.errors is not None else {})
+
+
+def unauthenticated(code: str, detail: str) -> Problem:
+    """401: nobody knows who calls."""
+    error = "" if code == "login-needed" else ', error="invalid_token"'
+    headers = {"WWW-Authenticate": f'Bearer realm="fanfare"{error}'}
+    return Problem(401, code, "Not logged in", detail, headers=headers)
 
 
 def not_found(what: str) -> Problem:

@@ -13,14 +13,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.app import create_app
-from service.settings import Settings
+from service.settings import LOOPBACK, Settings
 from service.wiring import open_fanfare
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class NotLoopback(ValueError):
-    """The service has no login yet, so it listens to this machine alone."""
+    """Without a login the service listens to this machine alone."""
 
 
 class _Server(uvicorn.Server):
@@ -36,7 +34,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
 
     Raises `NotLoopback` for an address that others reach, OSError for a port that is taken.
     """
-    require_loopback(host)
+    require_loopback(settings, host)
     log_to_stderr(settings.log_level)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -55,12 +53,12 @@ async def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
         await server.serve(sockets=[listener])
 
 
-def require_loopback(host: str) -> None:
-    """Raise `NotLoopback` unless `host` is this machine alone."""
-    if host not in LOOPBACK:
+def require_loopback(settings: Settings, host: str) -> None:
+    """Raise `NotLoopback` unless `host` is this machine alone, or callers have to log in."""
+    if settings.auth == "none" and host not in LOOPBACK:
         raise NotLoopback(
             f"Without a login configured Fanfare listens on this machine only; {host} is open to others. "
-            "Use 127.0.0.1, and a tunnel or an authenticating proxy in front of it."
+            "Set FANFARE_AUTH=required and make a key with `fanfare keys create`, or use 127.0.0.1 and a tunnel."
         )
 
 

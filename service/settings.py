@@ -19,6 +19,9 @@ from service.outbound import allowed
 Provider = Literal["rehearsal", "openai"]
 ScreenName = Literal["openai", "azure", "none"]
 _AGENTS = sorted(AGENTS.values())
+_LEAST_SECRET_BYTES = 32
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""The names of this machine."""
 
 
 class Settings(BaseSettings):
@@ -138,6 +141,39 @@ class Settings(BaseSettings):
         le=3650,
         description="How long deliveries are listed after they arrived or were given up.",
     )
+    auth: Literal["none", "required"] = Field(
+        default="none",
+        description="required: callers need an API key or a token; none: this machine only, and anybody on it.",
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None, description="The login server's public keys: tokens are signed by RS256 or ES256."
+    )
+    jwt_secret: SecretStr | None = Field(
+        default=None, description="Instead, a secret of 32 bytes or more shared with it: HS256."
+    )
+    jwt_issuer: str | None = Field(default=None, description="Whom tokens must be from (iss).")
+    jwt_audience: str | None = Field(default=None, description="Whom tokens must be for (aud).")
+    jwt_tenant_claim: str = Field(default="tenant", min_length=1, description="Where a token names the tenant.")
+    jwt_roles_claim: str = Field(
+        default="roles", min_length=1, description="Where it lists roles; realm_access.roles reaches deeper."
+    )
+    jwt_leeway_seconds: float = Field(
+        default=30.0, ge=0, le=300, description="How far the login server's clock may be from ours."
+    )
+    session_seconds: float = Field(
+        default=12 * 3600.0, ge=60, le=30 * 86_400, description="How long a browser stays logged in."
+    )
+    public_url: str | None = Field(
+        default=None, description="https://fanfare.example: what links start with, seen from outside."
+    )
+    allowed_hosts: str | None = Field(
+        default=None,
+        description="host,host: with a login, the names that the service answers to; any when not set.",
+    )
+    public_docs: bool = Field(default=True, description="Whether /docs and /openapi.json need no login.")
+    four_eyes: bool = Field(
+        default=False, description="Whoever has edited a campaign may not approve it; needs a login."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     langsmith_tracing: bool = Field(default=False, validation_alias="LANGSMITH_TRACING")
     langsmith_api_key: SecretStr | None = Field(default=None, validation_alias="LANGSMITH_API_KEY")
@@ -188,6 +224,42 @@ class Settings(BaseSettings):
         allowed(places)
         return places
 
+    @field_validator("jwt_jwks_url", "public_url")
+    @classmethod
+    def _is_encrypted(cls, url: str | None) -> str | None:
+        if url is not None:
+            parts = urlsplit(url)
+            if parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment:
+                raise ValueError("it must be an address as in https://login.example/keys")
+            if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+                raise ValueError("it must be https:// for any host but this machine")
+        return url
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < _LEAST_SECRET_BYTES:
+            raise ValueError("it must have 32 bytes or more; make one with: openssl rand -base64 48")
+        if secret is not None and "-----BEGIN" in secret.get_secret_value():
+            raise ValueError("it is a public key, which everybody knows; use FANFARE_JWT_JWKS_URL for those")
+        return secret
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        named = (self.jwt_jwks_url, self.jwt_secret)
+        if any(named) or self.jwt_issuer or self.jwt_audience:
+            if all(named) or not any(named):
+                raise ValueError("tokens need FANFARE_JWT_JWKS_URL or FANFARE_JWT_SECRET, one of the two")
+            if not (self.jwt_issuer and self.jwt_audience):
+                raise ValueError("tokens need FANFARE_JWT_ISSUER and FANFARE_JWT_AUDIENCE as well")
+            if self.auth != "required":
+                raise ValueError(
+                    "FANFARE_JWT_ settings are there, and nobody asks for tokens: FANFARE_AUTH=required"
+                )
+        if self.four_eyes and self.auth != "required":
+            raise ValueError("FANFARE_FOUR_EYES=true needs to know who is who: FANFARE_AUTH=required")
+        return self
+
     @field_validator("agent_models", mode="before")
     @classmethod
     def _are_models_by_agent(cls, models: object) -> dict[str, str]:
@@ -212,6 +284,14 @@ class Settings(BaseSettings):
         if keys is not None:
             KeyRing(_named_keys(keys))
         return keys
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """The names that the service answers to, in lower case, or None for any; this machine's are among them."""
+        if self.auth == "none":
+            return LOOPBACK
+        named = (self.allowed_hosts or "").lower().replace(",", " ").split()
+        return LOOPBACK.union(named) if named else None
 
     @property
     def serializer(self) -> SerializerProtocol | None:

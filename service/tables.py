@@ -1,5 +1,6 @@
 """The schema: every table of the records, as the migrations leave it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -169,8 +170,47 @@ class Delivery(Base):
     __table_args__ = (Index("ix_webhook_deliveries_tenant_status", "tenant", "status", "id"),)
 
 
+class ApiKey(Base):
+    """A key to the service: its secret is kept as a hash, and was shown once."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100))
+    roles: Mapped[list[str]] = mapped_column(JSON)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[str] = mapped_column(String(32))
+    expires_at: Mapped[str | None] = mapped_column(String(32))
+    revoked_at: Mapped[str | None] = mapped_column(String(32))
+    last_used_at: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_api_keys_tenant", "tenant", "id"),)
+
+
+class ReviewLink(Base):
+    """A link that lets somebody without an account decide at one gate of one campaign."""
+
+    __tablename__ = "review_links"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    gate: Mapped[Gate] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(String(100))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[str] = mapped_column(String(32))
+    expires_at: Mapped[str] = mapped_column(String(32))
+    revoked_at: Mapped[str | None] = mapped_column(String(32))
+    opened_at: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_review_links_campaign", "campaign_id", "id"),)
+
+
 def now() -> str:
-    """The time as RFC 3339 in UTC, to the millisecond."""
+    """The time as RFC 3339 in UTC, to the millisecond: such texts sort by time."""
     return later(0)
 
 
@@ -183,3 +223,11 @@ def later(seconds: float) -> str:
 def new_id() -> str:
     """A UUIDv7: ids sort by time."""
     return str(uuid7())
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is written as ids are; anything else need not be looked for, and some databases refuse to."""
+    return _ID.fullmatch(text) is not None
+
+
+_ID = re.compile(r"[0-9a-f-]{36}")

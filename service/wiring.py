@@ -23,17 +23,24 @@ from graph.checkpoints import AsyncClient, RedisSaver, locate, open_async
 from graph.steps import Ports
 from service import migrations
 from service.answers import RedisLedger
+from service.attempts import Attempts
+from service.authentication import Authentication, Login, NoLogin
 from service.database import Database
 from service.deliveries import Deliverer, Patience
 from service.embedded import hold, private_server
 from service.events import Events
+from service.jwks import Jwks
+from service.keys import Keys
+from service.links import Links
 from service.outbound import Outbound, Rules, allowed, open_outbound
 from service.outbox import Outbox
 from service.pictures import Pictures
 from service.purse import RedisPurse
 from service.records import Records
 from service.runs import Graph, Runs
+from service.sessions import Sessions
 from service.settings import Settings
+from service.tokens import Claims, SharedSecret, Tokens
 from service.tracing import open_tracer
 from service.webhooks import Webhooks
 from tools.assets import AssetStore, LocalAssets
@@ -62,6 +69,11 @@ class Fanfare:
     webhooks: Webhooks
     outbox: Outbox
     outbound: Outbound
+    authentication: Authentication
+    keys: Keys
+    links: Links
+    sessions: Sessions
+    attempts: Attempts
 
 
 @contextlib.asynccontextmanager
@@ -78,9 +90,7 @@ async def open_fanfare(
         redis_url = settings.redis_url
         if redis_url is None:
             redis_url = await stack.enter_async_context(private_server(settings.data_dir / "redis"))
-        database_url = _database_url(settings)
-        await migrations.upgrade(database_url)
-        database = await stack.enter_async_context(Database.open(database_url))
+        database = await stack.enter_async_context(open_database(settings))
         records = Records(database)
         redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
         saver = await stack.enter_async_context(
@@ -104,15 +114,48 @@ async def open_fanfare(
         deliverer = Deliverer(outbox, webhooks, outbound, patience=patience, keep_days=settings.webhook_keep_days)
         if recover:
             deliverer.start()
+        keys, sessions = Keys(database), Sessions(redis, prefix=PREFIX)
+        attempts = Attempts(redis, prefix=PREFIX)
+        tokens = await stack.enter_async_context(_open_tokens(settings))
+        authentication: Authentication = NoLogin()
+        if settings.auth == "required":
+            authentication = Login(keys, tokens, sessions, attempts, settings.session_seconds)
         calm_the_collector()
         try:
             yield Fanfare(
                 settings=settings, assets=assets, database=database, records=records, pictures=Pictures(database),
                 events=events, runs=runs, ports=ports, saver=saver, redis=redis, webhooks=webhooks, outbox=outbox,
-                outbound=outbound,
+                outbound=outbound, authentication=authentication, keys=keys, links=Links(database),
+                sessions=sessions, attempts=attempts,
             )  # fmt: skip
         finally:
             await asyncio.gather(runs.drain(settings.stop_seconds), deliverer.drain(settings.stop_seconds))
+
+
+@contextlib.asynccontextmanager
+async def open_database(settings: Settings) -> AsyncGenerator[Database]:
+    """The database that `settings` name, brought to this version's tables."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url = _database_url(settings)
+    await migrations.upgrade(url)
+    async with Database.open(url) as database:
+        yield database
+
+
+@contextlib.asynccontextmanager
+async def _open_tokens(settings: Settings) -> AsyncGenerator[Tokens | None]:
+    """What reads tokens by the keys that `settings` name, or None where they name none."""
+    claims = Claims(
+        settings.jwt_issuer or "", settings.jwt_audience or "", settings.jwt_tenant_claim,
+        settings.jwt_roles_claim, settings.jwt_leeway_seconds,
+    )  # fmt: skip
+    if settings.jwt_secret:
+        yield Tokens(SharedSecret(settings.jwt_secret), claims)
+    elif settings.jwt_jwks_url:
+        async with httpx2.AsyncClient() as http:
+            yield Tokens(Jwks(http, settings.jwt_jwks_url), claims)
+    else:
+        yield None
 
 
 @contextlib.asynccontextmanager
@@ -293,9 +336,12 @@ class Shared:
         """The shared `Fanfare`; the first user opens it, the last one closes it."""
         async with self._lock:
             if self._open is None:
-                self._open = await self._stack.enter_async_context(
-                    open_fanfare(Settings(), command="langgraph dev")
-                )
+                settings = Settings()
+                if settings.auth != "none":
+                    raise RuntimeError(
+                        "Studio shows every tenant's campaigns to anybody: unset FANFARE_AUTH for it."
+                    )
+                self._open = await self._stack.enter_async_context(open_fanfare(settings, command="langgraph dev"))
             self._users += 1
         try:
             yield self._open

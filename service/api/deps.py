@@ -3,10 +3,10 @@
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
-from fastapi.security import SecurityScopes
+from fastapi.security import HTTPBearer, SecurityScopes
 
 from service import campaigns
-from service.identity import LOCAL, Caller, Permission
+from service.identity import PERMISSIONS, Caller, Permission
 from service.tables import Campaign
 from service.wiring import Fanfare
 
@@ -18,11 +18,27 @@ def _fanfare(request: Request) -> Fanfare:
 App = Annotated[Fanfare, Depends(_fanfare)]
 
 
-async def _caller(scopes: SecurityScopes) -> Caller:
+async def identified(request: Request) -> Caller:
+    """Who sent `request`, found out once; raises a 401 or 429 problem."""
+    if not hasattr(request.state, "caller"):
+        request.state.caller = await _fanfare(request).authentication.identify(request)
+    return cast("Caller", request.state.caller)
+
+
+_SCHEME = HTTPBearer(
+    scheme_name="login",
+    auto_error=False,
+    description="An API key or a token of your login server. Its roles must grant what the call's scopes say: "
+    + " ".join(f"{permission}: {says}" for permission, says in PERMISSIONS.items()),
+)
+
+
+async def _caller(scopes: SecurityScopes, request: Request, _: Annotated[object, Depends(_SCHEME)]) -> Caller:
     """Who calls, once it is known that they may do what the route's scopes say."""
+    caller = await identified(request)
     for permission in scopes.scopes:
-        LOCAL.require(cast("Permission", permission))
-    return LOCAL
+        caller.require(cast("Permission", permission))
+    return caller
 
 
 Reader = Annotated[Caller, Security(_caller, scopes=["read"])]

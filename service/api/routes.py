@@ -166,17 +166,25 @@ async def get_history(campaign: Found, fanfare: App) -> HistoryPage:
     tags=["campaigns"],
 )
 async def follow_events(
-    campaign: Found, fanfare: App, caller: Reader, last_event_id: Annotated[str | None, Header()] = None
+    request: Request,
+    campaign: Found,
+    fanfare: App,
+    caller: Reader,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens, as it happens; `Last-Event-ID` replays what was missed."""
     after = int(last_event_id) if last_event_id and _EVENT_ID.fullmatch(last_event_id) else 0
 
     async def final() -> Event | None:
+        await fanfare.authentication.identify(request)  # their key may have been revoked meanwhile
         now_is = await campaigns.get(fanfare, caller, campaign.id)
         return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
 
-    async for event in fanfare.events.follow(campaign.id, after=after, final=final):
-        yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
+    try:
+        async for event in fanfare.events.follow(campaign.id, after=after, final=final):
+            yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
+    except Problem:  # too late to answer with it: the stream ends, and the next one is refused
+        return
 
 
 @router.get(
@@ -258,9 +266,14 @@ async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[s
 )
 async def get_asset(sha256: str, fanfare: App, caller: Reader) -> Response:
     """The bytes of a picture, or of a font; what is no picture is never shown, only downloaded."""
+    return await asset(fanfare, sha256, tenant=caller.tenant)
+
+
+async def asset(fanfare: Fanfare, sha256: str, *, tenant: str) -> Response:
+    """The bytes of a tenant's asset, a picture as a browser may show it; raises a 404 problem."""
     try:
-        ref = await fanfare.assets.find(sha256, tenant=caller.tenant)
-        data = await fanfare.assets.get(sha256, tenant=caller.tenant)
+        ref = await fanfare.assets.find(sha256, tenant=tenant)
+        data = await fanfare.assets.get(sha256, tenant=tenant)
     except AssetNotFound:
         raise not_found("asset") from None
     shown = "inline" if ref.media_type.startswith("image/") else "attachment"

@@ -1,8 +1,10 @@
 """The pages: campaigns, a new one, and one campaign with its open gate."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -32,7 +34,7 @@ _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 _PAGE = 50
@@ -48,7 +50,7 @@ async def index(
 ) -> Response:
     """The newest campaigns."""
     rows = await fanfare.records.page(caller.tenant, status=None, query=q, after=None, limit=_PAGE)
-    return _page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
+    return page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
 
 
 @router.get("/new")
@@ -72,11 +74,7 @@ async def create(request: Request, fanfare: App, caller: Writer) -> Response:
 @router.get("/campaigns/{campaign_id}")
 async def show(request: Request, campaign_id: str, fanfare: App, caller: Reader) -> Response:
     """One campaign: what is made so far, and the open gate."""
-    try:
-        campaign = await campaigns.get(fanfare, caller, campaign_id)
-    except Problem as problem:
-        return _page(request, "problem.html", status=404, problem=problem)
-    return await _show(request, fanfare, campaign, None)
+    return await _show(request, fanfare, await campaigns.get(fanfare, caller, campaign_id), None)
 
 
 @router.post("/campaigns/{campaign_id}")
@@ -84,6 +82,7 @@ async def decide(request: Request, campaign_id: str, fanfare: App, caller: Reade
     """Decide at the open gate, or cancel or retry, as the form's button says."""
     campaign = await campaigns.get(fanfare, caller, campaign_id)
     async with request.form(max_files=0, max_fields=2000) as form:
+        caller.require("write" if form.get("action") in ("cancel", "retry") else "decide")
         try:
             await _act(fanfare, caller, campaign, form)
         except Problem as problem:
@@ -93,7 +92,6 @@ async def decide(request: Request, campaign_id: str, fanfare: App, caller: Reade
 
 
 async def _act(fanfare: Fanfare, caller: Caller, campaign: Campaign, form: FormData) -> None:
-    caller.require("write" if form.get("action") in ("cancel", "retry") else "decide")
     match form.get("action"):
         case "cancel":
             await campaigns.cancel(fanfare, campaign)
@@ -155,7 +153,7 @@ async def _show(
     problem: Problem | None,
     typed: Mapping[str, str] | None = None,
 ) -> Response:
-    return _page(
+    return page(
         request,
         "campaign.html",
         status=problem.status if problem else 200,
@@ -167,11 +165,12 @@ async def _show(
         gate=campaigns.gate_of(campaign),
         final=campaign.ended,
         typed=typed or {},
+        may=request.state.caller.may,
     )
 
 
 def _new(request: Request, fanfare: Fanfare, typed: Mapping[str, Any], problem: Problem | None) -> Response:
-    return _page(
+    return page(
         request,
         "new.html",
         status=problem.status if problem else 200,
@@ -229,5 +228,16 @@ def _lines_of(form: FormData, name: str) -> list[str]:
     return [line.strip() for line in str(form.get(name, "")).splitlines() if line.strip()]
 
 
-def _page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-    return _templates.TemplateResponse(request, template, context, status_code=status, headers=_SECURITY)
+def refused(request: Request, problem: Problem) -> Response:
+    """The refusal as a page; to somebody unknown, the way to the login."""
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?{urlencode({'next': address})}", status_code=303)
+    return page(request, "problem.html", status=problem.status, problem=problem)
+
+
+def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+    """A page that no other site may frame, and that loads nothing from elsewhere; a problem brings its headers."""
+    problem: Problem | None = context.get("problem")
+    headers = {**_SECURITY, **((problem and problem.headers) or {})}
+    return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)
