@@ -171,6 +171,9 @@ class Settings(BaseSettings):
         description="host,host: with a login, the names that the service answers to; any when not set.",
     )
     public_docs: bool = Field(default=True, description="Whether /docs and /openapi.json need no login.")
+    metrics_token: SecretStr | None = Field(
+        default=None, min_length=16, description="With a login, what GET /metrics takes as a bearer token."
+    )
     four_eyes: bool = Field(
         default=False, description="Whoever has edited a campaign may not approve it; needs a login."
     )

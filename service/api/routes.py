@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import AsyncIterator
@@ -36,7 +37,7 @@ from service.health import readiness
 from service.history import history
 from service.lint import checked
 from service.metrics import Metrics
-from service.problems import Problem, invalid, not_found
+from service.problems import Problem, invalid, not_found, unauthenticated
 from service.tables import Campaign, Status
 from service.wiring import Fanfare
 from tools.assets import AssetNotFound
@@ -320,12 +321,28 @@ async def readyz(fanfare: App) -> Response:
     return JSONResponse(ready.model_dump(), status_code=200 if ready.status == "ready" else 503)
 
 
-@health.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, tags=["health"])
+@health.get(
+    "/metrics",
+    response_class=Response,
+    responses={**problems(401), 200: {"content": {"text/plain": {}}}},
+    tags=["health"],
+)
 async def metrics(request: Request, fanfare: App) -> Response:
-    """Counters in Prometheus's text format."""
+    """Counters in Prometheus's text format; with a login, for the bearer of `FANFARE_METRICS_TOKEN`."""
+    _require_scraper(request, fanfare)
     counted = cast("Metrics", request.app.state.metrics)
     text = counted.text(await fanfare.records.count_by_status(), running=fanfare.runs.in_process)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _require_scraper(request: Request, fanfare: Fanfare) -> None:
+    """The counters are of all tenants, so no tenant's key opens them."""
+    if not fanfare.authentication.required:
+        return
+    kept = fanfare.settings.metrics_token
+    said = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if kept is None or not hmac.compare_digest(said.encode(), kept.get_secret_value().encode()):
+        raise unauthenticated("login-failed", "Counters need FANFARE_METRICS_TOKEN, sent as a bearer token.")
 
 
 async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, bytes | None]:

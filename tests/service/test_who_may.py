@@ -19,12 +19,14 @@ Need = Permission | None
 MATRIX: dict[str, Need] = {
     "GET /healthz": None,
     "GET /readyz": None,
+    "GET /metrics": None,
     "GET /openapi.json": None,
     "GET /docs": None,
     "POST /v1/campaigns": "write",
     "GET /v1/campaigns": "read",
     "GET /v1/campaigns/{campaign_id}": "read",
     "GET /v1/campaigns/{campaign_id}/content": "read",
+    "GET /v1/campaigns/{campaign_id}/history": "read",
     "GET /v1/campaigns/{campaign_id}/events": "read",
     "GET /v1/campaigns/{campaign_id}/approval": "read",
     "POST /v1/campaigns/{campaign_id}/decisions": "decide",
@@ -42,6 +44,14 @@ MATRIX: dict[str, Need] = {
     "POST /v1/keys": "manage",
     "GET /v1/keys": "manage",
     "DELETE /v1/keys/{key_id}": "manage",
+    "POST /v1/webhooks": "manage",
+    "GET /v1/webhooks": "manage",
+    "GET /v1/webhooks/{webhook_id}": "manage",
+    "DELETE /v1/webhooks/{webhook_id}": "manage",
+    "POST /v1/webhooks/{webhook_id}/rotate": "manage",
+    "POST /v1/webhooks/{webhook_id}/enable": "manage",
+    "GET /v1/webhooks/deliveries": "manage",
+    "POST /v1/webhooks/deliveries/{delivery_id}/replay": "manage",
     "GET /": "read",
     "GET /new": "write",
     "POST /new": "write",
@@ -66,6 +76,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/assets": {"files": {"file": ("photo.jpg", PHOTO.read_bytes())}},
     "POST /v1/lint": {"json": {"placement": "x_post", "texts": {"body": ["Quiet."]}}},
     "POST /v1/keys": {"json": {"name": "Another", "roles": ["viewer"]}},
+    "POST /v1/webhooks": {"json": {"url": "https://hooks.example.com/another"}},
     "POST /new": {"data": {"name": "Aurora"}},
     "POST /campaigns/{campaign_id}": {"data": {"action": "reject"}},
     "POST /login": {"data": {"credential": "x"}},
@@ -98,12 +109,16 @@ class Acme:
 @pytest.fixture
 async def acme(data_dir: Path) -> AsyncGenerator[Acme]:
     async with house(data_dir) as here, here.somebody("admin") as admin:
+        hook = (await admin.http.post("/v1/webhooks", json={"url": "https://hooks.example.com/fanfare"})).json()
         campaign = await admin.create(languages=[], placements=["x_post"])
         await admin.still(campaign["id"])
         key = (await admin.http.post("/v1/keys", json={"name": "Spare", "roles": ["viewer"]})).json()
         link = (await admin.http.post(f"/v1/campaigns/{campaign['id']}/links", json={"gate": "copy"})).json()
         asset = (await admin.http.post("/v1/assets", files={"file": ("a.jpg", PHOTO.read_bytes())})).json()
+        delivery = (await admin.get("/v1/webhooks/deliveries"))["items"][0]
         ids = {
+            "webhook_id": hook["id"],
+            "delivery_id": delivery["id"],
             "campaign_id": campaign["id"],
             "key_id": key["id"],
             "link_id": link["id"],
