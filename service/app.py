@@ -9,13 +9,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api import models, routes
 from service.console import pages
+from service.outages import DatabaseUnavailable
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
 from service.wiring import Fanfare
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION_LIMIT = 128
+_RETRY_AFTER_SECONDS = 5
 _TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large"}
 
 Opener = Callable[[], contextlib.AbstractAsyncContextManager[Fanfare]]
@@ -47,7 +48,7 @@ def create_app(opener: Opener) -> FastAPI:
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
-    for error in (CheckpointStoreError, SQLAlchemyError, *FAILURES):
+    for error in (CheckpointStoreError, DatabaseUnavailable, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(_Door)
@@ -130,7 +131,9 @@ async def _refuse_http(_request: Request, error: Exception) -> Response:
 async def _unavailable(_request: Request, error: Exception) -> Response:
     log.warning("store_unavailable", exc_info=error)
     detail = "A store that the service needs cannot be reached; GET /readyz names it. Try again in a moment."
-    return _answer(Problem(503, "unavailable", "Unavailable", detail))
+    answer = _answer(Problem(503, "unavailable", "Unavailable", detail))
+    answer.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return answer
 
 
 async def _broken(_request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Index, MetaData, String
+from sqlalchemy import JSON, Float, Index, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
 
@@ -12,7 +12,10 @@ Status = Literal[
     "completed", "rejected", "failed", "cancelled",
 ]  # fmt: skip
 ENDED: frozenset[Status] = frozenset({"completed", "rejected", "failed", "cancelled"})
+UNFINISHED: tuple[Status, ...] = ("queued", "running")
 AWAITING: dict[str, Status] = {"copy": "awaiting_copy_approval", "creatives": "awaiting_creative_approval"}
+
+_UNFINISHED = text(f"status IN ({', '.join(repr(status) for status in UNFINISHED)})")
 
 
 class Base(DeclarativeBase):
@@ -39,7 +42,7 @@ class Campaign(Base):
     name: Mapped[str] = mapped_column(String(200))
     status: Mapped[Status] = mapped_column(String(32))
     step: Mapped[str | None] = mapped_column(String(64))
-    progress: Mapped[float] = mapped_column(default=0.0)
+    progress: Mapped[float] = mapped_column(Float, default=0.0)
     order: Mapped[dict[str, Any]]
     budget_usd: Mapped[str | None] = mapped_column(String(16))
     revision: Mapped[str | None] = mapped_column(String(64))
@@ -56,7 +59,8 @@ class Campaign(Base):
 
     __table_args__ = (
         Index("ix_campaigns_tenant_created", "tenant", "created_at", "id"),
-        Index("ix_campaigns_status", "status"),
+        Index("ix_campaigns_tenant_status", "tenant", "status", "created_at", "id"),
+        Index("ix_campaigns_unfinished", "id", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
         Index("uq_campaigns_idempotency", "tenant", "idempotency_key", unique=True),
     )
 

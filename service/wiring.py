@@ -60,16 +60,18 @@ async def open_fanfare(
 ) -> AsyncGenerator[Fanfare]:
     """Open every store, go on with unfinished campaigns if asked to, and drain and close at the end.
 
-    Raises `DataFolderInUse` while another process has the data folder.
+    Raises `DataFolderInUse` while another process has the data folder, `DatabaseUnavailable` and
+    `SchemaMismatch` for a database that is away or at another revision.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(hold(settings.data_dir, command, url))
         redis_url = settings.redis_url
         if redis_url is None:
             redis_url = await stack.enter_async_context(private_server(settings.data_dir / "redis"))
-        database_url = _database_url(settings)
-        await migrations.upgrade(database_url)
-        database = await stack.enter_async_context(Database.open(database_url))
+        await (migrations.upgrade if settings.migrate == "auto" else migrations.require)(settings.records_url)
+        database = await stack.enter_async_context(
+            Database.open(settings.records_url, replica_url=settings.database_replica_url, pool=settings.pool)
+        )
         records = Records(database)
         redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
         saver = await stack.enter_async_context(
@@ -225,10 +227,6 @@ def model_languages(settings: Settings) -> frozenset[str] | None:
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def _database_url(settings: Settings) -> str:
-    return settings.database_url or f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'fanfare.db'}"
 
 
 def _assets_root(settings: Settings) -> Path:
