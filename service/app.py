@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api import models, routes
 from service.console import pages
-from service.outages import DatabaseUnavailable
+from service.outages import DatabaseUnavailable, is_away
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
 from service.wiring import Fanfare
@@ -129,7 +129,7 @@ async def _refuse_http(_request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
-    log.warning("store_unavailable", exc_info=error)
+    log.warning("store_unavailable", error=str(error), exc_info=None if is_away(error) else error)
     detail = "A store that the service needs cannot be reached; GET /readyz names it. Try again in a moment."
     answer = _answer(Problem(503, "unavailable", "Unavailable", detail))
     answer.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)

@@ -38,6 +38,11 @@ class Pool:
     connect_seconds: int = 5
     statement_seconds: float = 15.0
 
+    @property
+    def patience_seconds(self) -> float:
+        """How long all of it may take together."""
+        return self.timeout_seconds + self.connect_seconds + self.statement_seconds
+
 
 def locate_database(url: str) -> URL:
     """Read a URL; ValueError with the form that it should have, and nothing of its password.
@@ -84,9 +89,12 @@ class Database:
     """Sessions; what a store reads stays usable after its session has closed.
 
     Every session raises `DatabaseUnavailable` when the database is away. `replica` is a copy that may lag behind.
+    After `patience` seconds a session's block is cut off: a server that hangs breaks no promise of its own.
     """
 
-    def __init__(self, engine: AsyncEngine, *, replica: AsyncEngine | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, replica: AsyncEngine | None = None, patience: float | None = None
+    ) -> None:
         self.engine = engine
         self.replica = replica
         self._place = place(engine.url)
@@ -95,6 +103,7 @@ class Database:
         self._read = async_sessionmaker(_reader(engine), expire_on_commit=False)
         self._list = async_sessionmaker(_reader(replica), expire_on_commit=False) if replica else None
         self._list_again_at = 0.0
+        self._patience = None if _is_sqlite(engine) else patience
         # SQLite's own waiting for a lock is a lottery, which the same writer can lose again and again.
         self._turn = asyncio.Lock() if _is_sqlite(engine) else contextlib.nullcontext()
 
@@ -108,7 +117,7 @@ class Database:
         engine = _engine(locate_database(url), pool)
         replica = _engine(locate_database(replica_url), pool, read_only=True) if replica_url else None
         try:
-            yield cls(engine, replica=replica)
+            yield cls(engine, replica=replica, patience=pool.patience_seconds)
         finally:
             for each in (engine, replica):
                 if each:
@@ -117,9 +126,8 @@ class Database:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
         """A session that sees everything written before."""
-        with database_at(self._place):
-            async with self._read() as session:
-                yield session
+        async with self._bounded(self._place), self._read() as session:
+            yield session
 
     @contextlib.asynccontextmanager
     async def listing(self) -> AsyncGenerator[AsyncSession]:
@@ -128,9 +136,8 @@ class Database:
             async with self.reading() as session:
                 yield session
             return
-        with database_at(self._replica_place):
-            async with self._list() as session:
-                yield session
+        async with self._bounded(self._replica_place), self._list() as session:
+            yield session
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncSession]:
@@ -138,9 +145,8 @@ class Database:
 
         On SQLite one writes at a time, in the order of asking: never open one within another.
         """
-        with database_at(self._place):
-            async with self._turn, self._write.begin() as session:
-                yield session
+        async with self._bounded(self._place), self._turn, self._write.begin() as session:
+            yield session
 
     async def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers."""
@@ -150,9 +156,21 @@ class Database:
     async def ping_replica(self) -> None:
         """Raise `DatabaseUnavailable` unless the replica answers, where there is one."""
         if self._list:
-            with database_at(self._replica_place):
-                async with self._list() as session:
-                    await session.connection()  # the pool asks whether it is alive
+            async with self._bounded(self._replica_place), self._list() as session:
+                await session.connection()  # the pool asks whether it is alive
+
+    @contextlib.asynccontextmanager
+    async def _bounded(self, where: str) -> AsyncGenerator[None]:
+        bound = asyncio.timeout(self._patience)
+        try:
+            with database_at(where):
+                async with bound:
+                    yield
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            said = f"{where} cannot be used now (no answer within {self._patience:g} seconds)."
+            raise DatabaseUnavailable(said) from error
 
     async def _replica_answers(self) -> bool:
         if time.monotonic() < self._list_again_at:

@@ -76,6 +76,19 @@ class Postgres:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait()
 
+    @contextlib.contextmanager
+    def asleep(self) -> Generator[None]:
+        """Let it hang: connections stay open, nothing is answered."""
+        listed = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=True)
+        processes = [self.process.pid, *map(int, listed.stdout.split())]
+        for number in processes:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in processes:
+                os.kill(number, signal.SIGCONT)
+
     def _spawn(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "port": str(self.port), **self._options}
         words = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]

@@ -13,7 +13,7 @@ from service.database import Database, Pool
 from service.outages import DatabaseUnavailable
 from service.records import IdempotencyConflict, Records
 from service.tables import Campaign, new_id
-from tests.databases import empty_database
+from tests.databases import empty_database, postgres
 from tests.records import TENANT, migrated, record
 from tests.stores import free_port
 
@@ -238,6 +238,18 @@ async def test_a_statement_that_takes_too_long_is_an_outage(postgres_url: str) -
     async with migrated(postgres_url, pool=Pool(statement_seconds=0.2)) as database:
         with pytest.raises(DatabaseUnavailable, match="statement timeout"):
             await _read(database, "SELECT pg_sleep(20)")
+
+
+async def test_a_server_that_hangs_is_an_outage_and_answers_again_afterwards() -> None:
+    quick = Pool(timeout_seconds=0.5, connect_seconds=2, statement_seconds=0.5)
+    with postgres(fsync="off") as server:
+        async with migrated(server.url, pool=quick) as database:
+            made = await Records(database).create(record())
+            with server.asleep():
+                calls = (database.ping(), Records(database).change(made.id, {"step": "brief"}))
+                told = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(each) for each in told] == [DatabaseUnavailable] * 2, told
+            assert await Records(database).get(made.id)
 
 
 async def test_lists_come_from_the_replica_and_nothing_else_does(postgres_server: str, postgres_url: str) -> None:
