@@ -46,8 +46,9 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 EPILOG = (
-    "Exit codes: 0 done · 1 the campaign failed, or lint blocks · 2 wrong input · 3 it waits for a person · "
-    "4 rejected or cancelled · 5 refused by the service · 6 service or data folder not to be had."
+    "Exit codes: 0 done · 1 the campaign failed, lint blocks, or db differs · 2 wrong input · "
+    "3 it waits for a person · 4 rejected or cancelled · 5 refused by the service · "
+    "6 service, store or data folder not to be had."
 )
 app = typer.Typer(
     help="From a product to an approved, translated campaign, ready for upload.",

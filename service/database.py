@@ -96,7 +96,6 @@ class Database:
         self, engine: AsyncEngine, *, replica: AsyncEngine | None = None, patience: float | None = None
     ) -> None:
         self.engine = engine
-        self.replica = replica
         self._place = place(engine.url)
         self._replica_place = place(replica.url) if replica else ""
         self._write = async_sessionmaker(engine.execution_options(writing=True), expire_on_commit=False)

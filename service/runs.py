@@ -14,6 +14,7 @@ from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import Command
+from sqlalchemy.exc import SQLAlchemyError
 
 from graph.content import revision
 from graph.costs import total
@@ -83,8 +84,8 @@ class Runs:
                 for campaign_id in await self._records.unfinished():
                     if campaign_id not in self._tasks:
                         self.go(campaign_id)
-            except DatabaseUnavailable as error:
-                log.warning("sweep_failed", error=str(error))
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
+                log.warning("sweep_failed", error=str(error), exc_info=None if is_away(error) else error)
 
     async def cancel(self, campaign_id: str) -> None:
         """Stop the campaign's run, if one is under way here, and wait until it has stopped."""

@@ -1,5 +1,6 @@
 """How operators name the database, and what they are told when it cannot be used."""
 
+import asyncio
 import os
 import re
 import socket
@@ -12,8 +13,10 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from service import migrations
 from service.cli import app
 from service.database import Database, locate_database, place
+from service.doctor import _database  # pyright: ignore[reportPrivateUsage]
 from service.server import Unavailable, opened
 from service.settings import Settings
 from tests.databases import empty_database
@@ -139,6 +142,20 @@ async def test_readiness_warns_of_a_replica_that_is_away_and_lists_go_on(
             assert (ready["status"], len(ready["warnings"])) == ("ready", 1)
             assert ready["warnings"][0].startswith("Lists come from the primary")
             assert (await service.get("/v1/campaigns"))["items"] == []
+
+
+def test_the_doctor_says_how_the_database_stands(postgres_url: str) -> None:
+    assert _examined(database_url=postgres_url) == ("note", "has no tables yet")
+    assert _examined(database_url=postgres_url, migrate="check") == ("bad", "has no tables yet")
+    asyncio.run(migrations.upgrade(postgres_url))
+    assert _examined(database_url=postgres_url) == ("ok", "is at revision")
+    assert _examined(database_url="postgresql://127.0.0.1:1/x") == ("bad", "cannot be used now")
+
+
+def _examined(**settings: str) -> tuple[str, str]:
+    found = asyncio.run(_database(Settings.model_validate(settings)))
+    says = re.search("has no tables yet|is at revision|cannot be used now", found.says)
+    return found.level, says.group() if says else found.says
 
 
 async def test_settings_reach_the_pool(postgres_url: str, tmp_path: Path) -> None:
