@@ -89,7 +89,7 @@ class Database:
     """Sessions; what a store reads stays usable after its session has closed.
 
     Every session raises `DatabaseUnavailable` when the database is away. `replica` is a copy that may lag behind.
-    After `patience` seconds a session's block is cut off: a server that hangs breaks no promise of its own.
+    On Postgres a session's block is cut off after `patience` seconds: a server that hangs keeps no limits.
     """
 
     def __init__(

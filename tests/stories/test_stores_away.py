@@ -122,6 +122,29 @@ async def test_a_service_that_stops_while_redis_is_away_leaves_its_campaigns_to_
         assert (await service.still(campaign["id"]))["status"] == "completed"
 
 
+async def test_what_could_not_be_written_down_is_found_again_in_the_checkpoints(
+    data_dir: Path, redis: Server, postgres_url: str
+) -> None:
+    settings = Settings(data_dir=data_dir, database_url=postgres_url, redis_url=redis.url)
+    async with running(settings) as service:
+        assert service.fanfare
+        lost: dict[str, Any] = {
+            "status": "running",
+            "revision": None,
+            "interrupt_id": None,
+            "package_sha256": None,
+        }
+        waiting = await service.still((await service.create(SMALL, approval="required"))["id"])
+        ended = await service.still((await service.create(SMALL))["id"])
+        for campaign in (waiting, ended):  # as a database leaves them that went away at the last moment
+            assert await service.fanfare.records.change(campaign["id"], lost)
+            service.fanfare.runs.go(campaign["id"])
+            again = await service.still(campaign["id"])
+            assert {**again, "updated_at": None} == {**campaign, "updated_at": None}
+        archive = await service.http.get(f"/v1/campaigns/{ended['id']}/package.zip")
+        assert archive.status_code == 200
+
+
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("who", ["postgres", "redis", "both"])
