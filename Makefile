@@ -40,7 +40,7 @@ test: .venv/dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 faults: .venv/dev
-	$(BIN)/python -m pytest -m faults --timeout 900 tests/faults
+	$(BIN)/python -m pytest -m faults --timeout 900 tests/faults tests/stories
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -10,7 +10,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +19,7 @@ from service.api import description, keys, links, models, routes, webhooks
 from service.console import login, pages, review
 from service.entrance import SAFE_METHODS, Entrance
 from service.metrics import Metrics
+from service.outages import DatabaseUnavailable, is_away
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
 from service.wiring import Fanfare
@@ -34,6 +34,7 @@ _FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _CORRELATION_LIMIT = 128
 _MALFORMED, _NOT_ALLOWED = 400, 405
+_RETRY_AFTER_SECONDS = 5
 _TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large"}
 
 Opener = Callable[[], contextlib.AbstractAsyncContextManager[Fanfare]]
@@ -59,7 +60,7 @@ def create_app(opener: Opener) -> FastAPI:
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
-    for error in (CheckpointStoreError, SQLAlchemyError, *FAILURES):
+    for error in (CheckpointStoreError, DatabaseUnavailable, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(Exception, _broken)
     # Inside of what turns problems into answers, and outside of every route.
@@ -182,9 +183,11 @@ def _allowed(request: Request) -> list[str]:
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
-    log.warning("store_unavailable", exc_info=error)
+    log.warning("store_unavailable", error=str(error), exc_info=None if is_away(error) else error)
     detail = "A store that the service needs cannot be reached; GET /readyz names it. Try again in a moment."
-    return _answer(Problem(503, "unavailable", "Unavailable", detail))
+    answer = _answer(Problem(503, "unavailable", "Unavailable", detail))
+    answer.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return answer
 
 
 async def _broken(_request: Request, error: Exception) -> Response:

@@ -27,17 +27,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from agents import offline
 from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
-from service import proof
+from service import migrations, proof
 from service.api.keys import KeyBody, KeyRequest
 from service.api.models import LintRequest
-from service.client import Client, Refused, Unavailable, connect
+from service.client import Client, Refused, connect
 from service.embedded import DataFolderInUse
 from service.identity import ROLES, TENANT, TENANT_PATTERN
 from service.keys import Keys, ended
 from service.lint import checked
+from service.outages import DatabaseUnavailable
 from service.problems import sentence
 from service.progress import Progress
-from service.server import NotLoopback, log_to_stderr, require_loopback
+from service.server import AddressRefused, NotLoopback, Unavailable, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
 from service.wiring import open_database
@@ -51,8 +52,9 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 EPILOG = (
-    "Exit codes: 0 done · 1 the campaign failed, or lint blocks · 2 wrong input · 3 it waits for a person · "
-    "4 rejected or cancelled · 5 refused by the service · 6 service or data folder not to be had."
+    "Exit codes: 0 done · 1 the campaign failed, lint blocks, or db differs · 2 wrong input · "
+    "3 it waits for a person · 4 rejected or cancelled · 5 refused by the service · "
+    "6 service, store or data folder not to be had."
 )
 app = typer.Typer(
     help="From a product to an approved, translated campaign, ready for upload.",
@@ -79,6 +81,12 @@ keys_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(keys_app, name="keys")
+db_app = typer.Typer(
+    help="The database's tables. Exit codes: 0 as wanted · 1 at another revision · 6 not to be had.",
+    epilog="Examples: fanfare db check · fanfare db upgrade",
+    no_args_is_help=True,
+)
+app.add_typer(db_app, name="db")
 
 
 class Exit(IntEnum):
@@ -168,10 +176,8 @@ def serve(
         serve_http(settings, host=host, port=port)
     except NotLoopback as error:
         _stop(Exit.INPUT, str(error))
-    except (DataFolderInUse, UnusableCertificate) as error:
+    except (AddressRefused, DataFolderInUse, Unavailable, UnusableCertificate) as error:
         _stop(Exit.UNAVAILABLE, str(error))
-    except OSError as error:
-        _stop(Exit.UNAVAILABLE, f"Port {port} on {host} is not to be had: {error.strerror}. Try --port.")
 
 
 @app.command("list", epilog="Example: fanfare list --status completed --json")
@@ -493,6 +499,23 @@ def revoke_key(
     _with_keys(work)
 
 
+@db_app.command("upgrade", epilog="Example: FANFARE_DATABASE_URL=postgresql://… fanfare db upgrade")
+def upgrade_database(as_json: Json = False) -> None:
+    """Bring the tables to this version; several at once are safe, and what is done is not done again."""
+    settings = _settings()
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        _stop(Exit.INPUT, f"{error.filename}: {error.strerror}")
+    _tell_schema(migrations.upgrade(settings.records_url), settings, as_json=as_json)
+
+
+@db_app.command("check", epilog="Example: fanfare db check --json || fanfare db upgrade")
+def check_database(as_json: Json = False) -> None:
+    """Say which revision the tables are at and which one this version wants; nothing is changed."""
+    _tell_schema(None, _settings(), as_json=as_json)
+
+
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
 def rehearsal(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
@@ -540,11 +563,11 @@ def _go(
     except Refused as error:
         wrong_input = error.status in (413, 415, 422)
         _stop(Exit.INPUT if wrong_input else Exit.REFUSED, str(error))
-    except DataFolderInUse as error:
+    except (DataFolderInUse, Unavailable) as error:
         _stop(Exit.UNAVAILABLE, str(error))
     except httpx2.TransportError as error:
         _stop(Exit.UNAVAILABLE, f"The service at {server} cannot be reached ({type(error).__name__}).")
-    except (Unavailable, OSError) as error:
+    except OSError as error:
         _stop(Exit.UNAVAILABLE, f"{error} Run `fanfare doctor` to see what is missing.")
     raise typer.Exit(code)
 
@@ -569,12 +592,31 @@ def _settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        says = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:  # settings that do not go together
-            _stop(Exit.INPUT, f"{says}.")
+        told = f"{first['msg'].removeprefix('Value error, ')}."
+        if not first["loc"]:  # several settings together, which the sentence names
+            _stop(Exit.INPUT, told)
         name = str(first["loc"][0]).upper()
         known = name if name.startswith(("OPENAI_", "LANGSMITH_")) else f"FANFARE_{name}"
-        _stop(Exit.INPUT, f"{known}: {says}.")
+        _stop(Exit.INPUT, f"{known}: {told}")
+
+
+def _tell_schema(first: Coroutine[Any, Any, None] | None, settings: Settings, *, as_json: bool) -> NoReturn:
+    """Do `first`, then say how the database stands, by exit code as well."""
+
+    async def look() -> migrations.Schema:
+        if first is not None:
+            await first
+        return await migrations.schema(settings.records_url)
+
+    try:
+        schema = asyncio.run(look())
+    except migrations.SchemaMismatch as error:
+        schema = error.schema
+    except DatabaseUnavailable as error:
+        _stop(Exit.UNAVAILABLE, f"{error} Check FANFARE_DATABASE_URL.")
+    told = {"found": schema.found, "wanted": schema.wanted, "current": schema.current, "says": str(schema)}
+    _print(as_json, told, escape(str(schema)))
+    raise typer.Exit(Exit.DONE if schema.current else Exit.FAILED)
 
 
 def _stop(code: Exit, message: str) -> NoReturn:

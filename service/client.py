@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
-from sqlalchemy.exc import SQLAlchemyError
 
-from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.app import create_app
-from service.embedded import EmbeddedServerFailed
-from service.server import serving
+from service.server import opened, serving
 from service.settings import Settings
-from service.wiring import open_fanfare
 
 _TIMEOUT = httpx2.Timeout(60.0, read=120.0)
 
@@ -26,13 +22,6 @@ class Refused(Exception):
         super().__init__(problem.get("detail", "The service refused."))
         self.problem = problem
         self.status = int(problem.get("status", 500))
-
-
-class Unavailable(Exception):
-    """A store that the settings name cannot be opened; the message says which."""
-
-
-_MISSING = (CheckpointStoreError, EmbeddedServerFailed, SQLAlchemyError, ValueError, *FAILURES)
 
 
 @dataclass(frozen=True)
@@ -92,11 +81,7 @@ async def connect(
     """
     async with contextlib.AsyncExitStack() as stack:
         if server is None:
-            opening = open_fanfare(settings, command=command, recover=recover)
-            try:
-                fanfare = await stack.enter_async_context(opening)
-            except _MISSING as error:
-                raise Unavailable(str(error)) from error
+            fanfare = await stack.enter_async_context(opened(settings, command=command, recover=recover))
             app = create_app(lambda: contextlib.nullcontext(fanfare))
             server = await stack.enter_async_context(serving(app))
             key = key or fanfare.authentication.operator_pass

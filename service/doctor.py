@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import httpx2
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agents.model import ModelError
 from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate, open_async
-from service.database import Database
+from service import migrations
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
+from service.outages import DatabaseUnavailable
 from service.settings import Settings
 from service.wiring import open_screen, open_signer
 from tools.imaging.signing import UnusableCertificate
@@ -83,11 +83,11 @@ async def _database(settings: Settings) -> Examined:
     if settings.database_url is None:
         return Examined("Database", "ok", "SQLite in the data folder")
     try:
-        async with Database.open(settings.database_url) as database, database.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        return Examined("Database", "bad", f"{error}; check FANFARE_DATABASE_URL")
-    return Examined("Database", "ok", "the one that FANFARE_DATABASE_URL names")
+        schema = await migrations.schema(settings.database_url)
+    except (DatabaseUnavailable, SQLAlchemyError) as error:
+        return Examined("Database", "bad", f"{error} Check FANFARE_DATABASE_URL.")
+    behind = schema.known and settings.migrate == "auto"  # the next start brings it up to date
+    return Examined("Database", "ok" if schema.current else "note" if behind else "bad", str(schema))
 
 
 def _login(settings: Settings) -> Examined:

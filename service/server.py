@@ -10,15 +10,34 @@ from collections.abc import AsyncGenerator, Generator
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
+from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.app import create_app
+from service.embedded import EmbeddedServerFailed
+from service.migrations import SchemaMismatch
+from service.outages import DatabaseUnavailable
 from service.settings import LOOPBACK, Settings
-from service.wiring import open_fanfare
+from service.wiring import Fanfare, open_fanfare
 
 
 class NotLoopback(ValueError):
     """Without a login the service listens to this machine alone."""
+
+
+class AddressRefused(Exception):
+    """The address cannot be listened on; the message says why."""
+
+
+class Unavailable(Exception):
+    """A store that the settings name cannot be opened; the message says which."""
+
+
+_MISSING = (
+    CheckpointStoreError, DatabaseUnavailable, EmbeddedServerFailed, SchemaMismatch, SQLAlchemyError, ValueError,
+    *FAILURES,
+)  # fmt: skip
 
 
 class _Server(uvicorn.Server):
@@ -32,25 +51,48 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings, *, host: str, port: int) -> None:
     """Serve until a signal comes, then drain.
 
-    Raises `NotLoopback` for an address that others reach, OSError for a port that is taken.
+    Raises `NotLoopback` for an address that others reach, `AddressRefused` for a port that is taken,
+    `Unavailable` and `DataFolderInUse` for what it cannot open.
     """
     require_loopback(settings, host)
     log_to_stderr(settings.log_level)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listener:
+    with _listening(host, port) as listener:
         asyncio.run(_serve(settings, listener, url))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise AddressRefused(f"Port {port} on {host} is not to be had: {reason}. Try --port.") from None
 
 
 async def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
     # Opened before uvicorn starts, which would swallow what goes wrong here.
-    async with open_fanfare(settings, command="fanfare serve", url=url) as fanfare:
+    async with opened(settings, command="fanfare serve", url=url) as fanfare:
         app = create_app(lambda: contextlib.nullcontext(fanfare))
         config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5)
         server = _Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         await server.serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings, *, command: str, url: str | None = None, recover: bool = True
+) -> AsyncGenerator[Fanfare]:
+    """What `open_fanfare` opens; raises `Unavailable`, with a sentence, for what cannot be opened."""
+    async with contextlib.AsyncExitStack() as stack:
+        opening = open_fanfare(settings, command=command, url=url, recover=recover)
+        try:
+            fanfare = await stack.enter_async_context(opening)
+        except _MISSING as error:
+            raise Unavailable(f"{error} Run `fanfare doctor` to see what is missing.") from error
+        yield fanfare
 
 
 def require_loopback(settings: Settings, host: str) -> None:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from agents.offline.cast import AGENTS
 from agents.screens import SCORES, SEVERITIES
 from graph.checkpoints import KeyRing, encrypted, locate
+from service.database import Pool, locate_database
 from service.outbound import allowed
 
 Provider = Literal["rehearsal", "openai"]
@@ -43,7 +44,32 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="An SQLAlchemy URL of an async driver; SQLite in the data folder when not set.",
+        description="postgresql://user:password@host/database or sqlite:////folder/file; "
+        "SQLite in the data folder when not set.",
+    )
+    database_replica_url: str | None = Field(
+        default=None, description="A copy of that database for lists alone, which may lag behind."
+    )
+    database_pool_size: int = Field(default=10, gt=0, description="Connections to the database that are kept.")
+    database_pool_overflow: int = Field(default=10, ge=0, description="More of them while many are needed.")
+    database_pool_timeout_seconds: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="How long a call waits for a free connection."
+    )
+    database_pool_recycle_seconds: int = Field(
+        default=1800, gt=0, description="No connection is used that is older, where a proxy closes old ones."
+    )
+    database_connect_timeout_seconds: int = Field(
+        default=5, ge=2, description="How long connecting to Postgres may take."
+    )
+    database_statement_timeout_seconds: float = Field(
+        default=15.0,
+        ge=0.1,
+        allow_inf_nan=False,
+        description="How long a statement may take, and on SQLite how long it waits for other processes.",
+    )
+    migrate: Literal["auto", "check"] = Field(
+        default="auto",
+        description="At the start: auto brings the tables up to date, check refuses when they are not.",
     )
     assets_url: str | None = Field(
         default=None,
@@ -281,6 +307,19 @@ class Settings(BaseSettings):
             locate(url)
         return url
 
+    @field_validator("database_url", "database_replica_url")
+    @classmethod
+    def _is_a_database(cls, url: str | None) -> str | None:
+        if url is not None:
+            locate_database(url)
+        return url
+
+    @model_validator(mode="after")
+    def _replica_copies_something(self) -> Self:
+        if self.database_replica_url and not self.database_url:
+            raise ValueError("FANFARE_DATABASE_REPLICA_URL is a copy of FANFARE_DATABASE_URL, which is not set")
+        return self
+
     @field_validator("checkpoint_keys")
     @classmethod
     def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
@@ -300,6 +339,23 @@ class Settings(BaseSettings):
     def serializer(self) -> SerializerProtocol | None:
         """What writes checkpoints: None for LangGraph's own, or one that encrypts."""
         return encrypted(_named_keys(self.checkpoint_keys)) if self.checkpoint_keys else None
+
+    @property
+    def records_url(self) -> str:
+        """The database in force."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'fanfare.db'}"
+
+    @property
+    def pool(self) -> Pool:
+        """What each engine of the database is held to."""
+        return Pool(
+            size=self.database_pool_size,
+            overflow=self.database_pool_overflow,
+            timeout_seconds=self.database_pool_timeout_seconds,
+            recycle_seconds=self.database_pool_recycle_seconds,
+            connect_seconds=self.database_connect_timeout_seconds,
+            statement_seconds=self.database_statement_timeout_seconds,
+        )
 
     @property
     def provider(self) -> Provider:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, Text, text
+from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
 
@@ -16,8 +16,11 @@ Status = Literal[
 ]  # fmt: skip
 ENDED: frozenset[Status] = frozenset({"completed", "rejected", "failed", "cancelled"})
 DeliveryStatus = Literal["pending", "delivered", "dead"]
+UNFINISHED: tuple[Status, ...] = ("queued", "running")
 AWAITING: dict[str, Status] = {"copy": "awaiting_copy_approval", "creatives": "awaiting_creative_approval"}
 GATES: dict[Status, Gate] = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
+
+_UNFINISHED = text(f"status IN ({', '.join(repr(status) for status in UNFINISHED)})")
 
 
 class Base(DeclarativeBase):
@@ -44,7 +47,7 @@ class Campaign(Base):
     name: Mapped[str] = mapped_column(String(200))
     status: Mapped[Status] = mapped_column(String(32))
     step: Mapped[str | None] = mapped_column(String(64))
-    progress: Mapped[float] = mapped_column(default=0.0)
+    progress: Mapped[float] = mapped_column(Float, default=0.0)
     order: Mapped[dict[str, Any]]
     budget_usd: Mapped[str | None] = mapped_column(String(16))
     revision: Mapped[str | None] = mapped_column(String(64))
@@ -62,7 +65,8 @@ class Campaign(Base):
 
     __table_args__ = (
         Index("ix_campaigns_tenant_created", "tenant", "created_at", "id"),
-        Index("ix_campaigns_status", "status"),
+        Index("ix_campaigns_tenant_status", "tenant", "status", "created_at", "id"),
+        Index("ix_campaigns_unfinished", "id", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
         Index("uq_campaigns_idempotency", "tenant", "idempotency_key", unique=True),
     )
 

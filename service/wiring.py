@@ -82,7 +82,8 @@ async def open_fanfare(
 ) -> AsyncGenerator[Fanfare]:
     """Open every store, go on with unfinished campaigns if asked to, and drain and close at the end.
 
-    Raises `DataFolderInUse` while another process has the data folder, and `UnusableCertificate`.
+    Raises `DataFolderInUse` while another process has the data folder, `UnusableCertificate`, and
+    `DatabaseUnavailable` and `SchemaMismatch` for a database that is away or at another revision.
     """
     signer = await asyncio.to_thread(open_signer, settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -134,11 +135,11 @@ async def open_fanfare(
 
 @contextlib.asynccontextmanager
 async def open_database(settings: Settings) -> AsyncGenerator[Database]:
-    """The database that `settings` name, brought to this version's tables."""
+    """The database that `settings` name, brought to this version's tables, or found to be at them."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    url = _database_url(settings)
-    await migrations.upgrade(url)
-    async with Database.open(url) as database:
+    await (migrations.upgrade if settings.migrate == "auto" else migrations.require)(settings.records_url)
+    opening = Database.open(settings.records_url, replica_url=settings.database_replica_url, pool=settings.pool)
+    async with opening as database:
         yield database
 
 
@@ -303,10 +304,6 @@ def model_languages(settings: Settings) -> frozenset[str] | None:
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def _database_url(settings: Settings) -> str:
-    return settings.database_url or f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'fanfare.db'}"
 
 
 def _assets_root(settings: Settings) -> Path:
