@@ -23,9 +23,8 @@ from graph.desks import VARIANTS, desk, placement_of, spoken_for, variant_of, wr
 from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
 from tools import package
-from tools.assets import AssetStore
+from tools.assets import AssetRef, AssetStore
 from tools.creatives import Photo, drawn, opened
-from tools.imaging.rights import reserved
 from tools.languages import language as language_of
 from tools.placements import PLACEMENTS
 
@@ -76,21 +75,19 @@ class Steps:
     async def study(self, state: CampaignState) -> Update:
         """Look at the photo: where the product is, and how to say it in words."""
         order = _order(state)
-        data = await self._source(order)
-        photo = await _opened(data, order)
+        photo = await _opened(await self._source(order), order)
         proxy = await asyncio.to_thread(photo.proxy)
         model = self._model(order.tenant)
         study = resizer.study_picture(
             model, order.product, picture=proxy, media_type="image/jpeg", language=order.source_language
         )
-        answer, found, measured, reservation = await asyncio.gather(
+        answer, found, measured = await asyncio.gather(
             study,
             screened(moderator.screen_picture(model, proxy, "image/jpeg")),
             asyncio.to_thread(photo.measure),
-            asyncio.to_thread(reserved, data),
         )
-        if reservation:
-            found.append(about_photo("picture-reserved", "warn", str(reservation)))
+        if order.picture.reserved:
+            found.append(about_photo("picture-reserved", "warn", order.picture.reserved))
         kept = {**answer.output.model_dump(), **measured, "findings": found}
         return {"study": kept, "costs": [entry("study", answer)]}
 
@@ -155,7 +152,7 @@ class Steps:
                 "size": one.size,
                 "language": state["language"],
                 "variant": variant,
-                "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
+                "asset": (await self._keep(one.data, one.media_type, order)).as_json()
                 | {"width": one.width, "height": one.height},
                 "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
                 "checks": one.checks,
@@ -189,7 +186,7 @@ class Steps:
             cost=total(state.get("costs", [])),
             approved=state.get("approved", {}),
         )
-        kept = await self._assets.put(built.data, "application/zip", tenant=order.tenant)
+        kept = await self._keep(built.data, "application/zip", order)
         return {"package": {"asset": kept.as_json(), "files": built.files}, "outcome": "completed"}
 
     def _ask(self, gate: Gate, state: CampaignState) -> Update:
@@ -305,6 +302,9 @@ class Steps:
 
     def _model(self, tenant: str, *, take: int = 0, step: str | None = None) -> Model:
         return model_of(self._models, tenant, take=take, step=step)
+
+    async def _keep(self, data: bytes, media_type: str, order: Order) -> AssetRef:
+        return await self._assets.put(data, media_type, tenant=order.tenant, owner=order.id)
 
     async def _source(self, order: Order) -> bytes:
         return await self._assets.get(order.picture.sha256, tenant=order.tenant)

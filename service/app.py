@@ -14,11 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
-from service.api import models, routes
+from service.api import assets, models, routes
 from service.console import pages
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
 from service.wiring import Fanfare
+from tools.assets import AssetStoreUnavailable
 
 log = structlog.get_logger()
 
@@ -41,13 +42,15 @@ def create_app(opener: Opener) -> FastAPI:
 
     app = FastAPI(title="Fanfare", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     app.include_router(routes.router)
+    app.include_router(assets.router)
+    app.include_router(assets.packages)
     app.include_router(routes.health)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(packages=[("service", "console/static")]), name="static")
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
-    for error in (CheckpointStoreError, SQLAlchemyError, *FAILURES):
+    for error in (CheckpointStoreError, AssetStoreUnavailable, SQLAlchemyError, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(_Door)

@@ -1,6 +1,5 @@
 """What callers can do with campaigns, whether they come by REST, by page or by command."""
 
-import asyncio
 import hashlib
 import json
 from typing import Any
@@ -11,14 +10,14 @@ from graph import rules
 from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
 from graph.state import Gate, Order, Picture
+from service import uploads
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
 from service.tables import AWAITING, ENDED, Campaign, new_id, now
+from service.uploads import Upload
 from service.wiring import Fanfare, model_languages
-from tools.assets import AssetNotFound
-from tools.imaging.source import UnusablePicture, inspect
 
 
 def parse_request(body: bytes) -> CampaignRequest:
@@ -35,29 +34,11 @@ def refusal(error: ValidationError) -> Problem:
     return invalid(sentence(errors), errors)
 
 
-async def picture_of(fanfare: Fanfare, caller: Caller, data: bytes) -> Picture:
-    """Check an uploaded photo by decoding it, then keep it. Raises a 413 or 422 problem."""
-    if len(data) > fanfare.settings.upload_max_bytes:
-        raise too_large(fanfare)
-    try:
-        info = await asyncio.to_thread(inspect, data)
-    except UnusablePicture as error:
-        raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
-    kept = await fanfare.assets.put(data, info.media_type, tenant=caller.tenant)
-    return Picture(width=info.width, height=info.height, **kept.as_json())
-
-
-def too_large(fanfare: Fanfare) -> Problem:
-    """413: the photo is over the limit."""
-    limit = fanfare.settings.upload_max_bytes / 1e6
-    return Problem(413, "too-large", "Too large", f"The photo is over {limit:g} MB; send a smaller one.")
-
-
 async def create(
     fanfare: Fanfare,
     caller: Caller,
     request: CampaignRequest,
-    image: bytes | None,
+    image: Upload | None,
     *,
     idempotency_key: str | None = None,
 ) -> Campaign:
@@ -72,7 +53,7 @@ async def create(
         id=campaign_id, tenant=caller.tenant, name=request.product.name, status="queued", step=None, progress=0.0,
         order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
         budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
-        idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
+        idempotency_key=idempotency_key, body_hash=_body_hash(request, image),
         created_at=created, updated_at=created,
     )  # fmt: skip
     try:
@@ -165,11 +146,11 @@ async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Ca
     return await _again(fanfare, campaign)
 
 
-async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
-    """The finished package; raises a 409 problem before it is finished."""
+def package(campaign: Campaign) -> str:
+    """The finished package's SHA-256; raises a 409 problem before it is finished."""
     if campaign.package_sha256 is None:
         raise conflict("not-completed", f"The campaign is {_said(campaign)}; its package is not made yet.")
-    return await fanfare.assets.get(campaign.package_sha256, tenant=campaign.tenant)
+    return campaign.package_sha256
 
 
 def gate_of(campaign: Campaign) -> Gate | None:
@@ -191,22 +172,20 @@ def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
             raise invalid(detail, [{"loc": ["languages"], "msg": detail}])
 
 
-async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: bytes | None) -> Picture:
+async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: Upload | None) -> Picture:
     if image is not None and request.image is None:
-        return await picture_of(fanfare, caller, image)
+        return await uploads.keep(fanfare, caller, image)
     if image is not None or request.image is None:
         detail = "A campaign needs one photo: a part `image`, or in JSON the sha256 of an uploaded asset."
         raise invalid(detail, [{"loc": ["image"], "msg": detail}])
-    try:
-        data = await fanfare.assets.get(request.image, tenant=caller.tenant)
-    except AssetNotFound:
-        detail = f"No asset {request.image} is stored; upload it with POST /v1/assets first."
-        raise invalid(detail, [{"loc": ["image"], "msg": detail}]) from None
-    return await picture_of(fanfare, caller, data)
+    return await uploads.known(fanfare, caller, request.image)
 
 
-def _body_hash(request: CampaignRequest, picture: Picture) -> str:
-    asked = request.model_dump(mode="json", exclude={"image"}) | {"image": picture.sha256}
+def _body_hash(request: CampaignRequest, image: Upload | None) -> str:
+    """The hash of what was sent, which is not always what is kept."""
+    asked = request.model_dump(mode="json")
+    if image is not None:
+        asked["image"] = hashlib.sha256(image.data).hexdigest()
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -288,5 +267,5 @@ async def content_of(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
     """The content as far as the campaign has come, creatives with the address of their picture."""
     seen = content(await fanfare.runs.state(campaign.id))
     for creative in seen["creatives"]:
-        creative["url"] = f"/v1/assets/{creative['asset']['sha256']}"
+        creative["url"] = fanfare.links.to(creative["asset"]["sha256"], tenant=campaign.tenant)
     return seen

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api.models import Readiness
 from service.wiring import Fanfare
+from tools.assets import AssetStoreUnavailable
 
 
 async def readiness(fanfare: Fanfare) -> Readiness:
@@ -21,7 +22,11 @@ async def readiness(fanfare: Fanfare) -> Readiness:
         async with fanfare.database.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
-    checks = {"redis": await _told(redis), "database": await _told(database)}
+    checks = {
+        "redis": await _told(redis),
+        "database": await _told(database),
+        "assets": await _told(fanfare.assets.check),
+    }
     ready = all(answer == "ok" for answer in checks.values())
     return Readiness(status="ready" if ready else "not-ready", checks=checks, warnings=warnings)
 
@@ -29,6 +34,6 @@ async def readiness(fanfare: Fanfare) -> Readiness:
 async def _told(check: Callable[[], Awaitable[None]]) -> str:
     try:
         await check()
-    except (CheckpointStoreError, SQLAlchemyError, *FAILURES) as error:
+    except (CheckpointStoreError, AssetStoreUnavailable, SQLAlchemyError, *FAILURES) as error:
         return f"cannot be reached: {error}"
     return "ok"

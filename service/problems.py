@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.model import ModelError
 from graph.checkpoints import CheckpointStoreError
-from tools.assets import AssetNotFound
+from tools.assets import AssetNotFound, AssetStoreUnavailable
 
 
 class Problem(Exception):
@@ -54,8 +54,10 @@ def stopped(error: BaseException, step: str | None) -> dict[str, Any]:
         case AssetNotFound():
             code, detail = (
                 "asset-missing",
-                "The campaign's photo is no longer stored; create the campaign again.",
+                "A picture of the campaign is no longer stored; create the campaign again.",
             )
+        case AssetStoreUnavailable():
+            code, detail = "asset-store", str(error)
         case _:
             code = "internal-error"
             detail = f"The step failed unexpectedly ({type(error).__name__}); the log has the details."

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from service.database import Database
-from service.tables import AWAITING, Campaign, Status, now
+from service.tables import AWAITING, AssetReference, Campaign, Status, now
 
 
 class IdempotencyConflict(Exception):
@@ -27,7 +27,7 @@ class Records:
         """
         try:
             async with self._database.writing() as session:
-                session.add(campaign)
+                session.add_all((campaign, _photo_of(campaign)))
         except IntegrityError:
             earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
             if earlier is None:
@@ -91,3 +91,9 @@ class Records:
         async with self._database.reading() as session:
             rows = select(Campaign).where(Campaign.tenant == tenant, Campaign.idempotency_key == key)
             return (await session.scalars(rows)).one_or_none() if key else None
+
+
+def _photo_of(campaign: Campaign) -> AssetReference:
+    """What keeps a campaign's photo from the moment that the campaign is there."""
+    sha256 = campaign.order["picture"]["sha256"]
+    return AssetReference(tenant=campaign.tenant, sha256=sha256, owner=campaign.id)

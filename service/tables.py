@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Index, MetaData, String
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
 
@@ -66,9 +66,43 @@ class Campaign(Base):
         return self.status in ENDED
 
 
+class Asset(Base):
+    """Bytes that are kept, or about to be: the row comes first, so that a sweep never takes what is on its way."""
+
+    __tablename__ = "assets"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kept_at: Mapped[str] = mapped_column(String(32))
+    picture: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """Of an uploaded photo: what it is, and what it said of itself before it was cleaned."""
+
+    __table_args__ = (Index("ix_assets_kept_at", "kept_at"),)
+
+
+class AssetReference(Base):
+    """Who needs an asset: `owner` is a campaign's id, or another thing's that holds pictures."""
+
+    __tablename__ = "asset_references"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255), primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "sha256"], ["assets.tenant", "assets.sha256"]),
+        Index("ix_asset_references_owner", "owner"),
+    )
+
+
 def now() -> str:
     """The time as RFC 3339 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return told(datetime.now(UTC))
+
+
+def told(time: datetime) -> str:
+    """A time of UTC as RFC 3339, to the millisecond: such texts sort by time."""
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_id() -> str:

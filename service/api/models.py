@@ -338,13 +338,16 @@ class LintBody(BaseModel):
 
 
 class AssetBody(BaseModel):
-    """A stored picture."""
+    """A stored photo as it was cleaned, and what it said of itself before."""
 
     sha256: str
     media_type: str
     width: int
     height: int
     bytes: int
+    notice: str | None
+    source_says: str | None
+    reserved: str | None
 
 
 class Readiness(BaseModel):

@@ -16,6 +16,7 @@ from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionReq
 from service.identity import Caller
 from service.problems import Problem, invalid
 from service.tables import Campaign
+from service.uploads import Upload
 from service.wiring import Fanfare, model_languages
 from tools.languages import LANGUAGES
 from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS
@@ -57,9 +58,11 @@ async def create(request: Request, fanfare: App, caller: Writer) -> Response:
     """Create what the form says, and show it."""
     async with request.form(max_files=1, max_part_size=1 << 20) as form:
         image = form.get("image")
-        data = await image.read() if isinstance(image, UploadFile) else b""
+        sent = isinstance(image, UploadFile) and Upload(await image.read(), image.content_type, image.filename)
         try:
-            campaign = await campaigns.create(fanfare, caller, _request(form), data or None)
+            campaign = await campaigns.create(
+                fanfare, caller, _request(form), sent if sent and sent.data else None
+            )
         except Problem as problem:
             return _new(request, fanfare, _typed(form), problem)
     return RedirectResponse(f"/campaigns/{campaign.id}", status_code=303)

@@ -108,7 +108,7 @@ def inspect(
 
     Who needs the pixels too calls `decode` alone; `any_shape` is as there. Raises UnusablePicture.
     """
-    container = _vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
+    container = vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
     with _refusals(data):
         return _read(container, scale=_SCALES[-1])[1]
 
@@ -127,15 +127,17 @@ def decode(
     which still leaves half as many pixels again, in a half or a quarter of the memory. With `any_shape` a
     picture that is only looked at may be as small or as long as it is.
     """
-    container = _vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
+    container = vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
     with _refusals(data):
         upright, info = _read(container, scale=_enough(container, need))
         image, alpha = srgb.on_white(upright)
         return SourcePicture(info, image, alpha)
 
 
-def _vetted(data: bytes, *, max_bytes: int, max_pixels: int, any_shape: bool) -> Container:
-    """Refuse by its structure alone what would cost time or memory to refuse later."""
+def vetted(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS, any_shape: bool = False
+) -> Container:
+    """Take apart, refusing by structure alone what would cost time or memory to refuse later."""
     if not data:
         raise EmptyPicture("The picture is empty; upload it again.")
     if len(data) > max_bytes:
