@@ -19,7 +19,7 @@ import httpx2
 import typer
 import uvicorn
 from pydantic import ValidationError
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
@@ -28,7 +28,7 @@ from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
 from service import proof
 from service.api.models import LintRequest
-from service.client import Client, Refused, Unavailable, connect
+from service.client import MISSING, Client, Refused, Unavailable, connect
 from service.embedded import DataFolderInUse
 from service.lint import checked
 from service.problems import sentence
@@ -36,6 +36,8 @@ from service.progress import Progress
 from service.server import NotLoopback, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
+from service.wiring import Fanfare, open_fanfare
+from tools.assets import AssetStoreUnavailable
 from tools.imaging.certificate import CertificateExists, make_test_chain
 from tools.lint import RULES
 from tools.package import CONTACT_SHEET
@@ -61,6 +63,12 @@ c2pa_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(c2pa_app, name="c2pa")
+assets_app = typer.Typer(
+    help="The pictures and packages that are kept: what nobody needs, and what is missing.",
+    epilog="Example: fanfare assets check",
+    no_args_is_help=True,
+)
+app.add_typer(assets_app, name="assets")
 
 
 class Exit(IntEnum):
@@ -341,6 +349,43 @@ def make_credentials(
     )
 
 
+@assets_app.command("sweep", epilog="Example: fanfare assets sweep --dry-run")
+def sweep_assets(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget what no campaign has needed for as long as FANFARE_ASSETS_GRACE_SECONDS says."""
+
+    async def work(fanfare: Fanfare) -> int:
+        found = await fanfare.sweep.once(dry_run=dry_run)
+        table = Table("Tenant", "Asset", "Kept", box=None)
+        for one in found:
+            table.add_row(escape(one.tenant), one.sha256, one.kept_at)
+        told = f"{len(found)} {'would go' if dry_run else 'gone'}."
+        _print(as_json, [one.as_json() for one in found], Group(table, told) if found else told)
+        return Exit.DONE
+
+    _within(work, "fanfare assets sweep")
+
+
+@assets_app.command("check", epilog="Example: fanfare assets check --read. Exits with 1 when something is lost.")
+def check_assets(
+    read: Annotated[bool, typer.Option("--read", help="Read every byte, to find what is damaged too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look whether the bytes of everything that a campaign needs are there."""
+
+    async def work(fanfare: Fanfare) -> int:
+        lost = await fanfare.sweep.lost(read=read)
+        table = Table("What", "Tenant", "Asset", "Needed by", box=None)
+        for one in lost:
+            table.add_row(one.what, escape(one.tenant), one.sha256, escape(" ".join(one.owners)))
+        _print(as_json, [one.as_json() for one in lost], table if lost else "Everything that is needed is there.")
+        return Exit.FAILED if lost else Exit.DONE
+
+    _within(work, "fanfare assets check")
+
+
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
 def rehearsal(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
@@ -362,6 +407,24 @@ def rehearsal(
         _stop(Exit.INPUT, str(error))
     err.print(f"OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_API_KEY=rehearsal")
     uvicorn.run(model, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _within(work: Callable[[Fanfare], Coroutine[Any, Any, int]], command: str) -> None:
+    """Do an operator's work on the stores themselves, which no other process has open meanwhile."""
+    settings = _settings()
+    log_to_stderr("warning")
+
+    async def opened() -> int:
+        async with open_fanfare(settings, command=command, recover=False) as fanfare:
+            return await work(fanfare)
+
+    try:
+        code = asyncio.run(opened())
+    except DataFolderInUse as error:
+        _stop(Exit.UNAVAILABLE, str(error))
+    except (AssetStoreUnavailable, *MISSING) as error:
+        _stop(Exit.UNAVAILABLE, f"{error} Run `fanfare doctor` to see what is missing.")
+    raise typer.Exit(code)
 
 
 def _go(

@@ -32,7 +32,7 @@ class Unavailable(Exception):
     """A store that the settings name cannot be opened; the message says which."""
 
 
-_MISSING = (CheckpointStoreError, EmbeddedServerFailed, SQLAlchemyError, ValueError, *FAILURES)
+MISSING = (CheckpointStoreError, EmbeddedServerFailed, SQLAlchemyError, ValueError, *FAILURES)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ async def connect(
             opening = open_fanfare(settings, command=command, recover=recover)
             try:
                 fanfare = await stack.enter_async_context(opening)
-            except _MISSING as error:
+            except MISSING as error:
                 raise Unavailable(str(error)) from error
             app = create_app(lambda: contextlib.nullcontext(fanfare))
             server = await stack.enter_async_context(serving(app))

@@ -1,5 +1,6 @@
 """What is configured, what can be reached, what is missing, each with what to do about it."""
 
+import asyncio
 import contextlib
 import platform
 from collections.abc import AsyncGenerator
@@ -15,7 +16,8 @@ from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate
 from service.database import Database
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
 from service.settings import Settings
-from service.wiring import open_screen
+from service.wiring import asset_store, open_screen
+from tools.assets import AssetStoreUnavailable
 
 _SECONDS = 5.0
 
@@ -46,6 +48,7 @@ async def examine(settings: Settings) -> list[Examined]:
     except OSError as error:
         found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
     found.append(await _database(settings))
+    found.append(await _assets(settings))
     found.append(await _model(settings))
     found.append(await _screen(settings))
     found.append(await _tracing(settings))
@@ -84,6 +87,19 @@ async def _database(settings: Settings) -> Examined:
     except (SQLAlchemyError, OSError, ImportError) as error:
         return Examined("Database", "bad", f"{error}; check FANFARE_DATABASE_URL")
     return Examined("Database", "ok", "the one that FANFARE_DATABASE_URL names")
+
+
+async def _assets(settings: Settings) -> Examined:
+    if settings.assets_url is None:
+        return Examined("Pictures", "ok", "a folder in the data folder")
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await asset_store(settings).check()
+    except (AssetStoreUnavailable, ValueError) as error:
+        return Examined("Pictures", "bad", str(error))
+    except TimeoutError:
+        return Examined("Pictures", "bad", f"{settings.assets_url} has not answered in {_SECONDS:g} s")
+    return Examined("Pictures", "ok", settings.assets_url)
 
 
 async def _model(settings: Settings) -> Examined:
