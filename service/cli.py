@@ -19,7 +19,7 @@ import httpx2
 import typer
 import uvicorn
 from pydantic import ValidationError
-from rich.console import Console, Group
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -358,11 +358,9 @@ def sweep_assets(
 
     async def work(fanfare: Fanfare) -> int:
         found = await fanfare.sweep.once(dry_run=dry_run)
-        table = Table("Tenant", "Asset", "Kept", box=None)
-        for one in found:
-            table.add_row(escape(one.tenant), one.sha256, one.kept_at)
+        lines = [f"{one.tenant}  {one.sha256}  kept {one.kept_at}" for one in found]
         told = f"{len(found)} {'would go' if dry_run else 'gone'}."
-        _print(as_json, [one.as_json() for one in found], Group(table, told) if found else told)
+        _print(as_json, [one.as_json() for one in found], "\n".join((*lines, told)))
         return Exit.DONE
 
     _within(work, "fanfare assets sweep")
@@ -377,10 +375,9 @@ def check_assets(
 
     async def work(fanfare: Fanfare) -> int:
         lost = await fanfare.sweep.lost(read=read)
-        table = Table("What", "Tenant", "Asset", "Needed by", box=None)
-        for one in lost:
-            table.add_row(one.what, escape(one.tenant), one.sha256, escape(" ".join(one.owners)))
-        _print(as_json, [one.as_json() for one in lost], table if lost else "Everything that is needed is there.")
+        lines = [f"{one.what}  {one.tenant}  {one.sha256}  needed by {', '.join(one.owners)}" for one in lost]
+        told = escape("\n".join(lines)) or "Everything that is needed is there."
+        _print(as_json, [one.as_json() for one in lost], told)
         return Exit.FAILED if lost else Exit.DONE
 
     _within(work, "fanfare assets check")

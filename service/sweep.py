@@ -70,7 +70,7 @@ class Sweep:
         while True:
             await asyncio.sleep(period)
             try:
-                if await redis.set(f"{prefix}:sweep", "taken", nx=True, px=int(900 * period)):
+                if await taken(redis, prefix=prefix, seconds=0.9 * period):
                     log.info("assets_swept", assets=len(await self.once()))
             except (AssetStoreUnavailable, CheckpointStoreError, SQLAlchemyError, *FAILURES) as error:
                 log.warning("assets_not_swept", error=str(error))
@@ -149,6 +149,11 @@ class Sweep:
                 owners = (await session.scalars(select(AssetReference.owner).where(*theirs))).all()
             return Lost(tenant, sha256, tuple(owners), "damaged" if isinstance(error, AssetDamaged) else "missing")
         return None
+
+
+async def taken(redis: AsyncClient, *, prefix: str, seconds: float) -> bool:
+    """Whether the sweep is this process's for so long: of many that ask, it is one's."""
+    return bool(await redis.set(f"{prefix}:sweep", "taken", nx=True, px=int(1000 * seconds)))
 
 
 def _assets_of(campaign: Campaign, state: CampaignState) -> Iterable[str]:
