@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import httpx2
 import typer
@@ -26,9 +26,9 @@ from rich.table import Table
 from agents import offline
 from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
-from service import proof
+from service import proof, upkeep
 from service.api.models import LintRequest
-from service.client import MISSING, Client, Refused, Unavailable, connect
+from service.client import Client, Refused, Unavailable, connect
 from service.embedded import DataFolderInUse
 from service.lint import checked
 from service.problems import sentence
@@ -36,12 +36,12 @@ from service.progress import Progress
 from service.server import NotLoopback, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
-from service.wiring import Fanfare, open_fanfare
-from tools.assets import AssetStoreUnavailable
 from tools.imaging.certificate import CertificateExists, make_test_chain
 from tools.lint import RULES
 from tools.package import CONTACT_SHEET
 from tools.placements import PLACEMENTS, UnknownPlacement, placement
+
+T = TypeVar("T")
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -355,15 +355,10 @@ def sweep_assets(
     as_json: Json = False,
 ) -> None:
     """Forget what no campaign has needed for as long as FANFARE_ASSETS_GRACE_SECONDS says."""
-
-    async def work(fanfare: Fanfare) -> int:
-        found = await fanfare.sweep.once(dry_run=dry_run)
-        lines = [f"{one.tenant}  {one.sha256}  kept {one.kept_at}" for one in found]
-        told = f"{len(found)} {'would go' if dry_run else 'gone'}."
-        _print(as_json, [one.as_json() for one in found], "\n".join((*lines, told)))
-        return Exit.DONE
-
-    _within(work, "fanfare assets sweep")
+    found = _upkept(upkeep.swept(_settings(), dry_run=dry_run))
+    lines = [f"{one.tenant}  {one.sha256}  kept {one.kept_at}" for one in found]
+    told = f"{len(found)} {'would go' if dry_run else 'gone'}."
+    _print(as_json, [one.as_json() for one in found], "\n".join((*lines, told)))
 
 
 @assets_app.command("check", epilog="Example: fanfare assets check --read. Exits with 1 when something is lost.")
@@ -372,15 +367,11 @@ def check_assets(
     as_json: Json = False,
 ) -> None:
     """Look whether the bytes of everything that a campaign needs are there."""
-
-    async def work(fanfare: Fanfare) -> int:
-        lost = await fanfare.sweep.lost(read=read)
-        lines = [f"{one.what}  {one.tenant}  {one.sha256}  needed by {', '.join(one.owners)}" for one in lost]
-        told = escape("\n".join(lines)) or "Everything that is needed is there."
-        _print(as_json, [one.as_json() for one in lost], told)
-        return Exit.FAILED if lost else Exit.DONE
-
-    _within(work, "fanfare assets check")
+    lost = _upkept(upkeep.lost(_settings(), read=read))
+    lines = [f"{one.what}  {one.tenant}  {one.sha256}  needed by {', '.join(one.owners)}" for one in lost]
+    told = escape("\n".join(lines)) or "Everything that is needed is there."
+    _print(as_json, [one.as_json() for one in lost], told)
+    raise typer.Exit(Exit.FAILED if lost else Exit.DONE)
 
 
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
@@ -406,22 +397,15 @@ def rehearsal(
     uvicorn.run(model, host="127.0.0.1", port=port, log_level="warning")
 
 
-def _within(work: Callable[[Fanfare], Coroutine[Any, Any, int]], command: str) -> None:
-    """Do an operator's work on the stores themselves, which no other process has open meanwhile."""
-    settings = _settings()
+def _upkept(work: Coroutine[Any, Any, T]) -> T:
+    """What an operator's work on the stores comes to."""
     log_to_stderr("warning")
-
-    async def opened() -> int:
-        async with open_fanfare(settings, command=command, recover=False) as fanfare:
-            return await work(fanfare)
-
     try:
-        code = asyncio.run(opened())
+        return asyncio.run(work)
     except DataFolderInUse as error:
         _stop(Exit.UNAVAILABLE, str(error))
-    except (AssetStoreUnavailable, *MISSING) as error:
+    except (Unavailable, OSError) as error:
         _stop(Exit.UNAVAILABLE, f"{error} Run `fanfare doctor` to see what is missing.")
-    raise typer.Exit(code)
 
 
 def _go(

@@ -45,9 +45,7 @@ _RANGE = 8 * CHUNK
 
 def missing() -> str | None:
     """What to do when the library for object stores is not installed."""
-    return (
-        None if find_spec("obstore") else "object stores need the extra `objects`: pip install 'fanfare[objects]'"
-    )
+    return None if find_spec("obstore") else "object stores need the extra `objects`: pip install -e '.[objects]'"
 
 
 class ObjectAssets:
