@@ -86,10 +86,10 @@ async def test_any_other_label_counts_for_nothing(service: Service, data_dir: Pa
 
 
 async def test_an_idempotency_key_is_about_what_was_sent(service: Service) -> None:
-    key = {"Idempotency-Key": "once"}
-    first = await service.post(POST, photo=full_jpeg(), headers=key)
-    again = await service.post(POST, photo=full_jpeg(), headers=key)
-    stripped = await service.post(POST, photo=full_jpeg()[:-5], headers=key)
+    key, photo = {"Idempotency-Key": "once"}, full_jpeg()
+    first = await service.post(POST, photo=photo, headers=key)
+    again = await service.post(POST, photo=photo, headers=key)
+    stripped = await service.post(POST, photo=photo[:-5], headers=key)
     assert first.json()["id"] == again.json()["id"]
     assert (stripped.status_code, stripped.json()["code"]) == (409, "idempotency-conflict")
     await service.still(first.json()["id"])
