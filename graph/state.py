@@ -52,6 +52,11 @@ class Picture(BaseModel):
     height: int = Field(gt=0, description="Pixels, upright.")
     bytes: int = Field(gt=0)
     lookalikes: tuple[Lookalike, ...] = Field(default=(), description="Other files that look like it.")
+    notice: str | None = Field(default=None, description="Its copyright notice.")
+    source_says: str | None = Field(default=None, description="Its digital source type, as it states it.")
+    reserved: str | None = Field(
+        default=None, description="By what its owner reserves rights in it, in sentences."
+    )
 
 
 class Order(BaseModel):

@@ -24,10 +24,9 @@ from graph.look import Brand
 from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
 from tools import package
-from tools.assets import AssetStore
+from tools.assets import AssetRef, AssetStore
 from tools.creatives import Lines, Photo, drawn, opened
 from tools.house import House, furnished
-from tools.imaging.rights import reserved
 from tools.imaging.signing import Signer
 from tools.languages import language as language_of
 from tools.placements import PLACEMENTS
@@ -81,21 +80,19 @@ class Steps:
     async def study(self, state: CampaignState) -> Update:
         """Look at the photo: where the product is, and how to say it in words."""
         order = _order(state)
-        data = await self._source(order)
-        photo = await _opened(data, order)
+        photo = await _opened(await self._source(order), order)
         proxy = await asyncio.to_thread(photo.proxy)
         model = self._model(order.tenant)
         study = resizer.study_picture(
             model, order.product, picture=proxy, media_type="image/jpeg", language=order.source_language
         )
-        answer, found, measured, reservation = await asyncio.gather(
+        answer, found, measured = await asyncio.gather(
             study,
             screened(moderator.screen_picture(model, proxy, "image/jpeg")),
             asyncio.to_thread(photo.measure),
-            asyncio.to_thread(reserved, data),
         )
-        if reservation:
-            found.append(about_photo("picture-reserved", "warn", str(reservation)))
+        if order.picture.reserved:
+            found.append(about_photo("picture-reserved", "warn", order.picture.reserved))
         found += [about_photo("picture-near-duplicate", "info", str(one)) for one in order.picture.lookalikes]
         kept = {**answer.output.model_dump(), **measured, "findings": found}
         return {"study": kept, "costs": [entry("study", answer)]}
@@ -146,7 +143,9 @@ class Steps:
     async def render(self, state: Render) -> Update:
         """Make every picture of one language and variant."""
         order, variant = Order.model_validate(state["order"]), state.get("variant", VARIANTS[0])
-        photo = await _opened(await self._source(order), order)
+        photo = (await _opened(await self._source(order), order)).known_as(
+            order.picture.source_says, order.picture.notice
+        )
         lines = state["lines"]
         made = await drawn(
             photo,
@@ -169,7 +168,7 @@ class Steps:
                 "size": one.size,
                 "language": state["language"],
                 "variant": variant,
-                "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
+                "asset": (await self._keep(one.data, one.media_type, order)).as_json()
                 | {"width": one.width, "height": one.height},
                 "alt_text": next(iter(lines.get(ALT_TEXT, [])), state["study"]["alt_text"]),
                 "focus": one.focus,
@@ -207,7 +206,7 @@ class Steps:
             writers=writers(state.get("costs", []), order.source_language),
             edited=edited(state),
         )
-        kept = await self._assets.put(built.data, "application/zip", tenant=order.tenant)
+        kept = await self._keep(built.data, "application/zip", order)
         return {"package": {"asset": kept.as_json(), "files": built.files}, "outcome": "completed"}
 
     def _ask(self, gate: Gate, state: CampaignState) -> Update:
@@ -323,6 +322,9 @@ class Steps:
 
     def _model(self, tenant: str, *, take: int = 0, step: str | None = None) -> Model:
         return model_of(self._models, tenant, take=take, step=step)
+
+    async def _keep(self, data: bytes, media_type: str, order: Order) -> AssetRef:
+        return await self._assets.put(data, media_type, tenant=order.tenant, owner=order.id)
 
     async def _source(self, order: Order) -> bytes:
         return await self._assets.get(order.picture.sha256, tenant=order.tenant)

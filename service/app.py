@@ -15,7 +15,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
-from service.api import description, keys, links, models, routes, webhooks
+from service.api import assets, description, keys, links, models, routes, webhooks
 from service.console import login, pages, review
 from service.entrance import SAFE_METHODS, Entrance
 from service.metrics import Metrics
@@ -23,12 +23,13 @@ from service.outages import DatabaseUnavailable, is_away
 from service.problems import Problem, invalid, sentence
 from service.tables import new_id
 from service.wiring import Fanfare
+from tools.assets import AssetStoreUnavailable
 
 log = structlog.get_logger()
 
 _ROUTERS = (
-    routes.router, webhooks.router, keys.router, links.router, routes.health, description.router,
-    pages.router, login.router, review.router,
+    routes.router, assets.router, assets.packages, webhooks.router, keys.router, links.router,
+    routes.health, description.router, pages.router, login.router, review.router,
 )  # fmt: skip
 _FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -60,7 +61,7 @@ def create_app(opener: Opener) -> FastAPI:
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
-    for error in (CheckpointStoreError, DatabaseUnavailable, *FAILURES):
+    for error in (CheckpointStoreError, DatabaseUnavailable, AssetStoreUnavailable, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(Exception, _broken)
     # Inside of what turns problems into answers, and outside of every route.

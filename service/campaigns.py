@@ -1,6 +1,6 @@
 """What callers can do with campaigns, whether they come by REST, by page or by command."""
 
-import asyncio
+import contextlib
 import hashlib
 import json
 from typing import Any, Literal
@@ -12,18 +12,15 @@ from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
 from graph.look import Brand
 from graph.state import Gate, Order, Picture
-from service import webhooks
+from service import uploads, webhooks
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
-from service.tables import AWAITING, ENDED, GATES, Campaign, Decided, SeenPicture, new_id, now
+from service.tables import AWAITING, ENDED, GATES, Campaign, Decided, new_id, now
+from service.uploads import Upload
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
-from tools.house import inspect_logo
-from tools.imaging.fingerprint import fingerprint
-from tools.imaging.source import PictureInfo, UnusablePicture, glance
-from tools.imaging.typeface import Typeface, UnusableTypeface, is_font, media_type
 
 
 def parse_request(body: bytes) -> CampaignRequest:
@@ -40,63 +37,11 @@ def refusal(error: ValidationError) -> Problem:
     return invalid(sentence(errors), errors)
 
 
-async def picture_of(fanfare: Fanfare, caller: Caller, data: bytes) -> Picture:
-    """Check an uploaded photo by decoding it, keep it, and remember its looks. Raises a 413 or 422 problem."""
-    if len(data) > fanfare.settings.upload_max_bytes:
-        raise too_large(fanfare)
-    try:
-        info, mark = await asyncio.to_thread(_looked_at, data)
-    except UnusablePicture as error:
-        raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
-    kept = await fanfare.assets.put(data, info.media_type, tenant=caller.tenant)
-    seen = SeenPicture(
-        tenant=caller.tenant, fingerprint=mark, width=info.width, height=info.height, notice=info.notice,
-        created_at=now(), **kept.as_json(),
-    )  # fmt: skip
-    await fanfare.pictures.remember(seen)
-    return Picture(width=info.width, height=info.height, **kept.as_json())
-
-
-def _looked_at(data: bytes) -> tuple[PictureInfo, str]:
-    """What a photo is, and what it looks like."""
-    info, small = glance(data)
-    return info, fingerprint(small)
-
-
-async def keep(fanfare: Fanfare, caller: Caller, data: bytes) -> dict[str, Any]:
-    """Check an uploaded picture or font and keep it: as `AssetBody` shows it. Raises a 413 or 422 problem.
-
-    A logo may be smaller and longer than a photo; whether a picture will do as one is asked when it is used.
-    """
-    if len(data) > fanfare.settings.upload_max_bytes:
-        raise too_large(fanfare)
-    try:
-        media_type, width, height = await asyncio.to_thread(_vetted, data)
-    except (UnusablePicture, UnusableTypeface) as error:
-        raise invalid(str(error), [{"loc": ["file"], "msg": str(error)}]) from None
-    kept = await fanfare.assets.put(data, media_type, tenant=caller.tenant)
-    return {**kept.as_json(), "width": width, "height": height}
-
-
-def _vetted(data: bytes) -> tuple[str, int | None, int | None]:
-    if is_font(data):
-        Typeface.of(data)
-        return media_type(data), None, None
-    info = inspect_logo(data)
-    return info.media_type, info.width, info.height
-
-
-def too_large(fanfare: Fanfare) -> Problem:
-    """413: the photo is over the limit."""
-    limit = fanfare.settings.upload_max_bytes / 1e6
-    return Problem(413, "too-large", "Too large", f"The photo is over {limit:g} MB; send a smaller one.")
-
-
 async def create(
     fanfare: Fanfare,
     caller: Caller,
     request: CampaignRequest,
-    image: bytes | None,
+    image: Upload | None,
     *,
     idempotency_key: str | None = None,
 ) -> Campaign:
@@ -117,7 +62,7 @@ async def create(
         id=campaign_id, tenant=caller.tenant, name=request.product.name, status="queued", step=None, progress=0.0,
         order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
         budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
-        webhook_url=request.webhook_url, idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
+        webhook_url=request.webhook_url, idempotency_key=idempotency_key, body_hash=_body_hash(request, image),
         created_at=created, updated_at=created,
     )  # fmt: skip
     try:
@@ -218,11 +163,11 @@ async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Ca
     return await _again(fanfare, campaign)
 
 
-async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
-    """The finished package; raises a 409 problem before it is finished."""
+def package(campaign: Campaign) -> str:
+    """The finished package's SHA-256; raises a 409 problem before it is finished."""
     if campaign.package_sha256 is None:
         raise conflict("not-completed", f"The campaign is {_said(campaign)}; its package is not made yet.")
-    return await fanfare.assets.get(campaign.package_sha256, tenant=campaign.tenant)
+    return campaign.package_sha256
 
 
 def gate_of(campaign: Campaign) -> Gate | None:
@@ -253,18 +198,13 @@ def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
             raise invalid(detail, [{"loc": ["languages"], "msg": detail}])
 
 
-async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: bytes | None) -> Picture:
+async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: Upload | None) -> Picture:
     if image is not None and request.image is None:
-        return await picture_of(fanfare, caller, image)
+        return await uploads.keep(fanfare, caller, image)
     if image is not None or request.image is None:
         detail = "A campaign needs one photo: a part `image`, or in JSON the sha256 of an uploaded asset."
         raise invalid(detail, [{"loc": ["image"], "msg": detail}])
-    try:
-        data = await fanfare.assets.get(request.image, tenant=caller.tenant)
-    except AssetNotFound:
-        detail = f"No asset {request.image} is stored; upload it with POST /v1/assets first."
-        raise invalid(detail, [{"loc": ["image"], "msg": detail}]) from None
-    return await picture_of(fanfare, caller, data)
+    return await uploads.known(fanfare, caller, request.image)
 
 
 async def _check_brand(fanfare: Fanfare, caller: Caller, brand: Brand | None) -> None:
@@ -273,18 +213,21 @@ async def _check_brand(fanfare: Fanfare, caller: Caller, brand: Brand | None) ->
         sha256 = getattr(brand, part, None)
         if sha256 is None:
             continue
-        try:
-            found = (await fanfare.assets.find(sha256, tenant=caller.tenant)).media_type
-        except AssetNotFound:
-            found = None
+        found = None
+        if await fanfare.assets.renew(sha256, tenant=caller.tenant):
+            with contextlib.suppress(AssetNotFound):
+                found = (await fanfare.assets.find(sha256, tenant=caller.tenant)).media_type
         if found is None or not found.startswith(f"{kind}/"):
             lack = f"is {found}, not {'a picture' if kind == 'image' else 'a font'}" if found else "is not stored"
             detail = f"The brand's {part}, asset {sha256}, {lack}; upload it with POST /v1/assets first."
             raise invalid(detail, [{"loc": ["brand", part], "msg": detail}])
 
 
-def _body_hash(request: CampaignRequest, picture: Picture) -> str:
-    asked = request.model_dump(mode="json", exclude={"image"}) | {"image": picture.sha256}
+def _body_hash(request: CampaignRequest, image: Upload | None) -> str:
+    """The hash of what was sent, which is not always what is kept."""
+    asked = request.model_dump(mode="json")
+    if image is not None:
+        asked["image"] = hashlib.sha256(image.data).hexdigest()
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -376,5 +319,5 @@ async def content_of(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
     """The content as far as the campaign has come, creatives with the address of their picture."""
     seen = content(await fanfare.runs.state(campaign.id))
     for creative in seen["creatives"]:
-        creative["url"] = f"/v1/assets/{creative['asset']['sha256']}"
+        creative["url"] = fanfare.picture_links.to(creative["asset"]["sha256"], tenant=campaign.tenant)
     return seen

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import httpx2
 import typer
@@ -22,12 +22,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from agents import offline
 from agents.offline.faults import FAULTS, FEATURES
 from service import doctor as examination
-from service import migrations, proof
+from service import migrations, proof, upkeep
 from service.api.keys import KeyBody, KeyRequest
 from service.api.models import LintRequest
 from service.client import Client, Refused, connect
@@ -41,12 +40,13 @@ from service.progress import Progress
 from service.server import AddressRefused, NotLoopback, Unavailable, log_to_stderr, require_loopback
 from service.server import serve as serve_http
 from service.settings import Settings
-from service.wiring import open_database
 from tools.imaging.certificate import CertificateExists, make_test_chain
 from tools.imaging.signing import UnusableCertificate
 from tools.lint import RULES
 from tools.package import CONTACT_SHEET
 from tools.placements import PLACEMENTS, UnknownPlacement, placement
+
+T = TypeVar("T")
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -87,6 +87,12 @@ db_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(db_app, name="db")
+assets_app = typer.Typer(
+    help="The pictures and packages that are kept: what nobody needs, and what is missing.",
+    epilog="Example: fanfare assets check",
+    no_args_is_help=True,
+)
+app.add_typer(assets_app, name="assets")
 
 
 class Exit(IntEnum):
@@ -516,6 +522,31 @@ def check_database(as_json: Json = False) -> None:
     _tell_schema(None, _settings(), as_json=as_json)
 
 
+@assets_app.command("sweep", epilog="Example: fanfare assets sweep --dry-run")
+def sweep_assets(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget what no campaign has needed for as long as FANFARE_ASSETS_GRACE_SECONDS says."""
+    found = _upkept(upkeep.swept(_settings(), dry_run=dry_run))
+    lines = [f"{one.tenant}  {one.sha256}  kept {one.kept_at}" for one in found]
+    told = f"{len(found)} {'would go' if dry_run else 'gone'}."
+    _print(as_json, [one.as_json() for one in found], "\n".join((*lines, told)))
+
+
+@assets_app.command("check", epilog="Example: fanfare assets check --read. Exits with 1 when something is lost.")
+def check_assets(
+    read: Annotated[bool, typer.Option("--read", help="Read every byte, to find what is damaged too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look whether the bytes of everything that a campaign needs are there."""
+    lost = _upkept(upkeep.lost(_settings(), read=read))
+    lines = [f"{one.what}  {one.tenant}  {one.sha256}  needed by {', '.join(one.owners)}" for one in lost]
+    told = escape("\n".join(lines)) or "Everything that is needed is there."
+    _print(as_json, [one.as_json() for one in lost], told)
+    raise typer.Exit(Exit.FAILED if lost else Exit.DONE)
+
+
 @app.command(epilog="Example: fanfare rehearsal --port 8001 --latency 1.5 --faults 429=0.02,500=0.01")
 def rehearsal(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
@@ -537,6 +568,17 @@ def rehearsal(
         _stop(Exit.INPUT, str(error))
     err.print(f"OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_API_KEY=rehearsal")
     uvicorn.run(model, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _upkept(work: Coroutine[Any, Any, T]) -> T:
+    """What an operator's work on the stores comes to."""
+    log_to_stderr("warning")
+    try:
+        return asyncio.run(work)
+    except DataFolderInUse as error:
+        _stop(Exit.UNAVAILABLE, str(error))
+    except (Unavailable, OSError) as error:
+        _stop(Exit.UNAVAILABLE, f"{error} Run `fanfare doctor` to see what is missing.")
 
 
 def _go(
@@ -577,13 +619,13 @@ def _with_keys(work: Callable[[Keys], Coroutine[Any, Any, int]]) -> NoReturn:
     log_to_stderr("warning")
 
     async def opened() -> int:
-        async with open_database(settings) as database:
-            return await work(Keys(database))
+        async with upkeep.keys(settings) as keys:
+            return await work(keys)
 
     try:
         code = asyncio.run(opened())
-    except (SQLAlchemyError, OSError) as error:
-        _stop(Exit.UNAVAILABLE, f"The database cannot be opened ({type(error).__name__}). Run `fanfare doctor`.")
+    except Unavailable as error:
+        _stop(Exit.UNAVAILABLE, f"{error} Run `fanfare doctor` to see what is missing.")
     raise typer.Exit(code)
 
 

@@ -16,7 +16,8 @@ from service import migrations
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
 from service.outages import DatabaseUnavailable
 from service.settings import Settings
-from service.wiring import open_screen, open_signer
+from service.wiring import asset_store, open_screen, open_signer
+from tools.assets import AssetStoreUnavailable
 from tools.imaging.signing import UnusableCertificate
 
 _SECONDS = 5.0
@@ -49,6 +50,7 @@ async def examine(settings: Settings) -> list[Examined]:
         found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
     found.append(await _database(settings))
     found.append(_login(settings))
+    found.append(await _assets(settings))
     found.append(await _model(settings))
     found.append(await _screen(settings))
     found.append(await asyncio.to_thread(_signing, settings))
@@ -96,6 +98,19 @@ def _login(settings: Settings) -> Examined:
         return Examined("Login", "note", says)
     tokens = settings.jwt_jwks_url or ("a shared secret" if settings.jwt_secret else None)
     return Examined("Login", "ok", f"API keys{f', and tokens by {tokens}' if tokens else ''}")
+
+
+async def _assets(settings: Settings) -> Examined:
+    if settings.assets_url is None:
+        return Examined("Pictures", "ok", "a folder in the data folder")
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await asset_store(settings).check()
+    except (AssetStoreUnavailable, ValueError) as error:
+        return Examined("Pictures", "bad", str(error))
+    except TimeoutError:
+        return Examined("Pictures", "bad", f"{settings.assets_url} has not answered in {_SECONDS:g} s")
+    return Examined("Pictures", "ok", settings.assets_url)
 
 
 async def _model(settings: Settings) -> Examined:

@@ -6,6 +6,7 @@ from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api.models import Readiness
 from service.outages import DatabaseUnavailable
 from service.wiring import Fanfare
+from tools.assets import AssetStoreUnavailable
 
 
 async def readiness(fanfare: Fanfare) -> Readiness:
@@ -15,7 +16,11 @@ async def readiness(fanfare: Fanfare) -> Readiness:
     async def redis() -> None:
         warnings.extend(await fanfare.saver.check())
 
-    checks = {"redis": await _told(redis), "database": await _told(fanfare.database.ping)}
+    checks = {
+        "redis": await _told(redis),
+        "database": await _told(fanfare.database.ping),
+        "assets": await _told(fanfare.assets.check),
+    }
     if (replica := await _told(fanfare.database.ping_replica)) != "ok":
         warnings.append(f"Lists come from the primary: the replica {replica}")
     ready = all(answer == "ok" for answer in checks.values())
@@ -27,6 +32,6 @@ async def readiness(fanfare: Fanfare) -> Readiness:
 async def _told(check: Callable[[], Awaitable[None]]) -> str:
     try:
         await check()
-    except (CheckpointStoreError, DatabaseUnavailable, *FAILURES) as error:
+    except (CheckpointStoreError, DatabaseUnavailable, AssetStoreUnavailable, *FAILURES) as error:
         return f"cannot be reached: {error}"
     return "ok"

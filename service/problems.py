@@ -5,7 +5,7 @@ from typing import Any
 
 from agents.model import ModelError
 from graph.checkpoints import CheckpointStoreError
-from tools.assets import AssetNotFound
+from tools.assets import AssetNotFound, AssetStoreUnavailable
 from tools.imaging.signing import SigningFailed
 
 
@@ -74,6 +74,8 @@ def stopped(error: BaseException, step: str | None) -> dict[str, Any]:
                 "asset-missing",
                 "The campaign's photo, logo or font is no longer stored; upload it again and retry.",
             )
+        case AssetStoreUnavailable():
+            code, detail = "asset-store", str(error)
         case _:
             code = "internal-error"
             detail = f"The step failed unexpectedly ({type(error).__name__}); the log has the details."

@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.announcements import TYPES, announce
+from service.catalogue import files_of
 from service.database import Database
-from service.tables import AWAITING, UNFINISHED, Campaign, Decided, Status, now
+from service.tables import AWAITING, UNFINISHED, AssetReference, Campaign, Decided, Status, now
 
 # Written out, not bound: only then does a planner see that the index of unfinished campaigns holds them all.
 _UNFINISHED = Campaign.status.in_(bindparam("unfinished", UNFINISHED, expanding=True, literal_execute=True))
@@ -34,7 +35,7 @@ class Records:
         """
         try:
             async with self._database.writing() as session:
-                session.add(campaign)
+                session.add_all((campaign, *_needed_by(campaign)))
                 await announce(session, campaign, "campaign.created")
         except IntegrityError:
             earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
@@ -131,3 +132,9 @@ async def _update(session: AsyncSession, condition: ColumnElement[bool], values:
     if changed and (kind := TYPES.get(values.get("status", "running"))):
         await announce(session, await session.get_one(Campaign, changed), kind)
     return changed is not None
+
+
+def _needed_by(campaign: Campaign) -> list[AssetReference]:
+    """What keeps a campaign's photo and its house's files from the moment that the campaign is there."""
+    assets = sorted(set(files_of(campaign.order)))
+    return [AssetReference(tenant=campaign.tenant, sha256=sha256, owner=campaign.id) for sha256 in assets]

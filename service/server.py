@@ -21,6 +21,8 @@ from service.outages import DatabaseUnavailable
 from service.settings import LOOPBACK, Settings
 from service.wiring import Fanfare, open_fanfare
 
+_PATH = 2  # among the arguments of an access log's line: client, method, path, version, status
+
 
 class NotLoopback(ValueError):
     """Without a login the service listens to this machine alone."""
@@ -120,6 +122,14 @@ async def serving(app: ASGIApp, *, port: int = 0) -> AsyncGenerator[str]:
             await task
 
 
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the query from a line of uvicorn's access log: it may open something to whoever reads it."""
+    if isinstance(record.args, tuple) and len(record.args) > _PATH:
+        path = str(record.args[_PATH]).partition("?")[0]
+        record.args = (*record.args[:_PATH], path, *record.args[_PATH + 1 :])
+    return True
+
+
 def log_to_stderr(name: str) -> None:
     """One line of key=value on standard error for each event of level `name` or worse, whoever logs it."""
     level = logging.getLevelNamesMapping()[name.upper()]
@@ -134,6 +144,7 @@ def log_to_stderr(name: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+    logging.getLogger("uvicorn.access").addFilter(_without_query)
     logging.basicConfig(
         level=level, format="timestamp=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
     )

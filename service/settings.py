@@ -16,6 +16,7 @@ from agents.screens import SCORES, SEVERITIES
 from graph.checkpoints import KeyRing, encrypted, locate
 from service.database import Pool, locate_database
 from service.outbound import allowed
+from tools import objects
 
 Provider = Literal["rehearsal", "openai"]
 ScreenName = Literal["openai", "azure", "none"]
@@ -73,7 +74,27 @@ class Settings(BaseSettings):
     )
     assets_url: str | None = Field(
         default=None,
-        description="file:///absolute/folder for pictures and packages; the data folder when not set.",
+        description="Where pictures and packages are kept: file:///absolute/folder, s3://bucket/prefix, "
+        "gs://bucket/prefix or az://container/prefix; the data folder when not set.",
+    )
+    aws_endpoint_url: str | None = Field(
+        default=None,
+        validation_alias="AWS_ENDPOINT_URL",
+        description="The server of s3://, if it is not Amazon's.",
+    )
+    assets_grace_seconds: float = Field(
+        default=86_400,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long bytes are kept that no campaign needs, before a sweep forgets them.",
+    )
+    url_signing_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Signs the addresses of pictures; one for all processes, or made in the data folder.",
+    )
+    url_seconds: float = Field(
+        default=3600, ge=60, le=604_800, description="How long the signed address of a picture holds."
     )
     model_provider: Provider | None = Field(
         default=None, description="rehearsal, or openai for any compatible server; openai once a key is set."
@@ -213,9 +234,16 @@ class Settings(BaseSettings):
 
     @field_validator("assets_url")
     @classmethod
-    def _is_a_folder(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith("file:///"):
-            raise ValueError("only file:///absolute/folder is possible in this version")
+    def _is_a_place(cls, url: str | None) -> str | None:
+        if url is None or url.startswith("file:///"):
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in objects.SCHEMES or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError(
+                "it must be file:///absolute/folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+            )
+        if needed := objects.missing():
+            raise ValueError(needed)
         return url
 
     @field_validator("azure_content_safety_endpoint")

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, text
+from sqlalchemy import JSON, Float, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils import uuid7
 
@@ -213,6 +213,35 @@ class ReviewLink(Base):
     __table_args__ = (Index("ix_review_links_campaign", "campaign_id", "id"),)
 
 
+class Asset(Base):
+    """Bytes that are kept, or about to be: the row comes first, so that a sweep never takes what is on its way."""
+
+    __tablename__ = "assets"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kept_at: Mapped[str] = mapped_column(String(32))
+    picture: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """Of an uploaded photo: what it is, and what it said of itself before it was cleaned."""
+
+    __table_args__ = (Index("ix_assets_kept_at", "kept_at"),)
+
+
+class AssetReference(Base):
+    """Who needs an asset: `owner` is a campaign's id, or another thing's that holds pictures."""
+
+    __tablename__ = "asset_references"
+
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255), primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "sha256"], ["assets.tenant", "assets.sha256"]),
+        Index("ix_asset_references_owner", "owner"),
+    )
+
+
 def now() -> str:
     """The time as RFC 3339 in UTC, to the millisecond: such texts sort by time."""
     return later(0)
@@ -220,7 +249,11 @@ def now() -> str:
 
 def later(seconds: float) -> str:
     """The time in so many seconds, as `now` writes it."""
-    time = datetime.now(UTC) + timedelta(seconds=seconds)
+    return told(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def told(time: datetime) -> str:
+    """A time of UTC as RFC 3339, to the millisecond."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

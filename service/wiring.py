@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import os
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from service import migrations
 from service.answers import RedisLedger
 from service.attempts import Attempts
 from service.authentication import Authentication, Login, NoLogin
+from service.catalogue import Catalogue
 from service.database import Database
 from service.deliveries import Deliverer, Patience
 from service.embedded import hold, private_server
@@ -34,17 +37,20 @@ from service.keys import Keys
 from service.links import Links
 from service.outbound import Outbound, Rules, allowed, open_outbound
 from service.outbox import Outbox
+from service.picture_links import PictureLinks
 from service.pictures import Pictures
 from service.purse import RedisPurse
 from service.records import Records
 from service.runs import Graph, Runs
 from service.sessions import Sessions
 from service.settings import Settings
+from service.sweep import Sweep
 from service.tokens import Claims, SharedSecret, Tokens
 from service.tracing import open_tracer
 from service.webhooks import Webhooks
 from tools.assets import AssetStore, LocalAssets
 from tools.imaging.signing import Signer
+from tools.objects import ObjectAssets
 
 PREFIX = "fanfare"
 _OUTPUT_TOKENS = 8000
@@ -57,7 +63,9 @@ class Fanfare:
     """Everything a running process is made of."""
 
     settings: Settings
-    assets: AssetStore
+    assets: Catalogue
+    picture_links: PictureLinks
+    sweep: Sweep
     database: Database
     records: Records
     pictures: Pictures
@@ -97,16 +105,19 @@ async def open_fanfare(
         saver = await stack.enter_async_context(
             RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
         )
-        assets = LocalAssets(_assets_root(settings))
+        assets = Catalogue(database, asset_store(settings))
+        picture_links = PictureLinks(_signing_key(settings), seconds=settings.url_seconds)
         models = await stack.enter_async_context(open_models(settings, redis, where=str(locate(redis_url))))
         ports = Ports(models, assets, signer)
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
         runs = Runs(graph, records, events, tracer, limit=settings.max_running)
+        sweep = Sweep(database, assets, runs, grace_seconds=settings.assets_grace_seconds)
         if recover:
             await runs.recover()
-            stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
+            for task in (runs.sweep(), sweep.keep_going(redis, prefix=PREFIX)):
+                stack.push_async_callback(_stopped, asyncio.create_task(task))
         outbound = await stack.enter_async_context(
             open_outbound(_outbound_rules(settings), seconds=settings.webhook_timeout_seconds)
         )
@@ -127,7 +138,7 @@ async def open_fanfare(
                 settings=settings, assets=assets, database=database, records=records, pictures=Pictures(database),
                 events=events, runs=runs, ports=ports, saver=saver, redis=redis, webhooks=webhooks, outbox=outbox,
                 outbound=outbound, authentication=authentication, keys=keys, links=Links(database),
-                sessions=sessions, attempts=attempts,
+                sessions=sessions, attempts=attempts, picture_links=picture_links, sweep=sweep,
             )  # fmt: skip
         finally:
             await asyncio.gather(runs.drain(settings.stop_seconds), deliverer.drain(settings.stop_seconds))
@@ -306,10 +317,30 @@ async def _stopped(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
 
 
-def _assets_root(settings: Settings) -> Path:
-    if settings.assets_url is None:
-        return settings.data_dir.absolute() / "assets"
-    return Path(unquote(urlparse(settings.assets_url).path))
+def asset_store(settings: Settings) -> AssetStore:
+    """The store that `settings` name; raises ValueError when its address lacks something."""
+    url = settings.assets_url
+    if url is None:
+        return LocalAssets(settings.data_dir.absolute() / "assets")
+    if url.startswith("file:"):
+        return LocalAssets(Path(unquote(urlparse(url).path)))
+    return ObjectAssets.at(url, endpoint=settings.aws_endpoint_url)
+
+
+def _signing_key(settings: Settings) -> bytes:
+    """The operator's key, or one of our own that is made once and stays in the data folder."""
+    if settings.url_signing_key:
+        return settings.url_signing_key.get_secret_value().encode()
+    path = settings.data_dir / "url-signing-key"
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    return path.read_bytes()
 
 
 def calm_the_collector() -> None:

@@ -14,7 +14,7 @@ from tests.running import Service, running
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("FANFARE_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_")):
+        if name.startswith(("FANFARE_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "AWS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LANGSMITH_TEST_TRACKING", "false")
     monkeypatch.chdir(tmp_path)

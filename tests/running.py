@@ -51,7 +51,10 @@ class Service:
         """POST a campaign as a form with a photo."""
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         image = PHOTO.read_bytes() if photo is None else photo
-        parts = {"campaign": (None, body, "application/json"), "image": ("photo.jpg", image, "image/jpeg")}
+        parts = {
+            "campaign": (None, body, "application/json"),
+            "image": ("photo", image, "application/octet-stream"),
+        }
         return await self.http.post("/v1/campaigns", files=parts, headers=dict(headers or {}))
 
     async def get(self, path: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from PIL import Image
 
@@ -14,7 +14,7 @@ from tools.house import PLAIN, House
 from tools.imaging.encode import choices
 from tools.imaging.focus import Focus, dominant_colours, find_focus
 from tools.imaging.pool import pool
-from tools.imaging.provenance import Origin, stated
+from tools.imaging.provenance import Origin, SourceType, stated
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
 from tools.imaging.seal import Seal
 from tools.imaging.shelf import Shelf
@@ -76,6 +76,12 @@ class Photo:
     def _decoded(cls, data: bytes, sha256: str, need: tuple[int, int] | None) -> Self:
         source = decode(data, need=need)
         return cls(source, Origin(sha256, stated(data), source.info.notice))
+
+    def known_as(self, says: str | None, notice: str | None) -> Self:
+        """The photo with what it said of itself before it was cleaned; what its file still says stands."""
+        own = self.origin
+        kind = own.says or cast("SourceType | None", says)
+        return replace(self, origin=replace(own, says=kind, notice=own.notice or notice))
 
     @property
     def weight(self) -> int:

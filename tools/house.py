@@ -8,7 +8,7 @@ from typing import Final
 
 from tools.imaging.brand import Brand
 from tools.imaging.shelf import Shelf
-from tools.imaging.source import PictureInfo, SourcePicture, UndersizedPicture, decode, inspect
+from tools.imaging.source import PictureInfo, SourcePicture, UndersizedPicture, decode
 from tools.imaging.typeface import Typeface
 
 LEAST_SIDE: Final = 16
@@ -43,16 +43,14 @@ async def furnished(
     return await asyncio.to_thread(_furnished, colours, logo, font, bold_font)
 
 
-def inspect_logo(data: bytes) -> PictureInfo:
-    """Describe a picture that may be smaller and longer than a photo; raises `UnusablePicture`."""
-    info = inspect(data, any_shape=True)
+def refuse_no_logo(info: PictureInfo) -> None:
+    """Raise `UndersizedPicture` for what is neither a photo nor a logo, which may be smaller and longer."""
     short, long = sorted((info.width, info.height))
     if short < LEAST_SIDE or long > MAX_RATIO * short:
         raise UndersizedPicture(
             f"The picture is {info.width:,} × {info.height:,} pixels. A photo has at least 64 on each side, a "
             f"logo {LEAST_SIDE}, and no logo is longer than {MAX_RATIO} to 1; upload a larger one."
         )
-    return info
 
 
 def _furnished(

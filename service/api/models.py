@@ -403,13 +403,16 @@ class LintBody(BaseModel):
 
 
 class AssetBody(BaseModel):
-    """A stored picture, or a font, which has neither width nor height."""
+    """A stored photo or logo as it was cleaned, and what it said of itself; or a font, which has no size."""
 
     sha256: str
     media_type: str
     width: int | None
     height: int | None
     bytes: int
+    notice: str | None
+    source_says: str | None
+    reserved: str | None
 
 
 class Readiness(BaseModel):

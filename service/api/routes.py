@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import UploadFile as StarletteUpload
 
-from service import campaigns
+from service import campaigns, uploads
 from service.api.deps import App, Decider, Found, Reader, Writer
 from service.api.models import (
     ApprovalBody,
@@ -37,10 +37,10 @@ from service.health import readiness
 from service.history import history
 from service.lint import checked
 from service.metrics import Metrics
-from service.problems import Problem, invalid, not_found, unauthenticated
+from service.problems import Problem, invalid, unauthenticated
 from service.tables import Campaign, Status
+from service.uploads import Upload
 from service.wiring import Fanfare
-from tools.assets import AssetNotFound
 from tools.languages import LANGUAGES
 from tools.placements import PLACEMENTS
 
@@ -234,19 +234,6 @@ async def retry_campaign(
     return CampaignBody.of(await campaigns.retry(fanfare, campaign, asked or RetryRequest()))
 
 
-@router.get(
-    "/campaigns/{campaign_id}/package.zip",
-    response_class=Response,
-    responses={**problems(404, 409), 200: {"content": {"application/zip": {}}}},
-    tags=["campaigns"],
-)
-async def get_package(campaign: Found, fanfare: App) -> Response:
-    """The finished package."""
-    data = await campaigns.package(fanfare, campaign)
-    headers = {"Content-Disposition": f'attachment; filename="campaign-{campaign.id}.zip"'}
-    return Response(data, media_type="application/zip", headers=headers)
-
-
 @router.post(
     "/assets",
     status_code=201,
@@ -256,34 +243,7 @@ async def get_package(campaign: Found, fanfare: App) -> Response:
 )
 async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[str, Any]:
     """Keep a photo, a logo or a font (TTF or OTF) for later campaigns."""
-    return await campaigns.keep(fanfare, caller, await _read(file, fanfare))
-
-
-@router.get(
-    "/assets/{sha256}",
-    response_class=Response,
-    responses={**problems(404), 200: {"content": {"image/*": {}, "font/*": {}}}},
-    tags=["assets"],
-)
-async def get_asset(sha256: str, fanfare: App, caller: Reader) -> Response:
-    """The bytes of a picture, or of a font; what is no picture is never shown, only downloaded."""
-    return await asset(fanfare, sha256, tenant=caller.tenant)
-
-
-async def asset(fanfare: Fanfare, sha256: str, *, tenant: str) -> Response:
-    """The bytes of a tenant's asset, a picture as a browser may show it; raises a 404 problem."""
-    try:
-        ref = await fanfare.assets.find(sha256, tenant=tenant)
-        data = await fanfare.assets.get(sha256, tenant=tenant)
-    except AssetNotFound:
-        raise not_found("asset") from None
-    shown = "inline" if ref.media_type.startswith("image/") else "attachment"
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'{shown}; filename="{sha256[:16]}"',
-        "Cache-Control": "private, max-age=31536000, immutable",
-    }
-    return Response(data, media_type=ref.media_type, headers=headers)
+    return await uploads.keep_any(fanfare, caller, await _upload(file, fanfare))
 
 
 @router.post("/lint", responses=problems(422), tags=["lint"])
@@ -345,7 +305,7 @@ def _require_scraper(request: Request, fanfare: Fanfare) -> None:
         raise unauthenticated("login-failed", "Counters need FANFARE_METRICS_TOKEN, sent as a bearer token.")
 
 
-async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, bytes | None]:
+async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, Upload | None]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
         return campaigns.parse_request(await _body(request, fanfare)), None
@@ -364,20 +324,24 @@ async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, b
         if image is not None and not isinstance(image, StarletteUpload):
             detail = "The part `image` must be a file."
             raise invalid(detail, [{"loc": ["image"], "msg": detail}])
-        return parsed, await _read(image, fanfare) if image is not None else None
+        return parsed, await _upload(image, fanfare) if image is not None else None
 
 
 async def _body(request: Request, fanfare: Fanfare) -> bytes:
     body = await request.body()
     if len(body) > fanfare.settings.upload_max_bytes:
-        raise campaigns.too_large(fanfare)
+        raise uploads.too_large(fanfare)
     return body
+
+
+async def _upload(file: StarletteUpload, fanfare: Fanfare) -> Upload:
+    return Upload(await _read(file, fanfare), file.content_type, file.filename)
 
 
 async def _read(file: StarletteUpload, fanfare: Fanfare) -> bytes:
     data = await file.read(fanfare.settings.upload_max_bytes + 1)
     if len(data) > fanfare.settings.upload_max_bytes:
-        raise campaigns.too_large(fanfare)
+        raise uploads.too_large(fanfare)
     return data
 
 

@@ -12,13 +12,14 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from service import campaigns
+from service import campaigns, uploads
 from service.api.deps import App, Reader, Writer
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
 from service.console.boxes import percents, read_percents
 from service.identity import Caller
 from service.problems import Problem, invalid
 from service.tables import Campaign
+from service.uploads import Upload
 from service.wiring import Fanfare, model_languages
 from tools.inspection import report
 from tools.languages import LANGUAGES
@@ -191,13 +192,16 @@ async def _brand(fanfare: Fanfare, caller: Caller, form: FormData) -> dict[str, 
     """The house's look as the form has it, its files kept; None where it says nothing of one."""
     colours = {name: str(form.get(name)) for name in _COLOURS if form.get(name)}
     data = {name: found for name in _BRAND_FILES if (found := await _file(form, name))}
-    kept = {name: (await campaigns.keep(fanfare, caller, found))["sha256"] for name, found in data.items()}
+    kept = {name: (await uploads.keep_any(fanfare, caller, found))["sha256"] for name, found in data.items()}
     return colours | kept or None
 
 
-async def _file(form: FormData, name: str) -> bytes | None:
+async def _file(form: FormData, name: str) -> Upload | None:
+    """The file that was chosen; a browser sends an empty one where none was."""
     file = form.get(name)
-    return (await file.read() or None) if isinstance(file, UploadFile) else None
+    if not isinstance(file, UploadFile) or not (data := await file.read()):
+        return None
+    return Upload(data, file.content_type, file.filename)
 
 
 def _request(form: FormData, brand: dict[str, Any] | None) -> CampaignRequest:

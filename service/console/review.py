@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from service import campaigns
+from service.api.assets import served
 from service.api.deps import App
 from service.api.models import CampaignBody, DecisionRequest
-from service.api.routes import asset
 from service.authentication import address_of
 from service.console.login import encrypted
 from service.console.pages import page
@@ -87,7 +87,7 @@ async def picture(request: Request, link_id: LinkId, sha256: str, fanfare: App) 
         fanfare, campaign
     ):
         raise not_found("picture")
-    return await asset(fanfare, sha256, tenant=link.tenant)
+    return await served(fanfare, sha256, tenant=link.tenant, seconds=0)
 
 
 async def _opened(request: Request, fanfare: Fanfare, link_id: str) -> ReviewLink | None:

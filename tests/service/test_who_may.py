@@ -38,6 +38,7 @@ MATRIX: dict[str, Need] = {
     "DELETE /v1/campaigns/{campaign_id}/links/{link_id}": "manage",
     "POST /v1/assets": "write",
     "GET /v1/assets/{sha256}": "read",
+    "GET /v1/assets/{sha256}/signed": None,
     "POST /v1/lint": "read",
     "GET /v1/placements": "read",
     "GET /v1/languages": "read",

@@ -275,7 +275,7 @@ def test_keys_from_a_shell_while_the_service_runs(data_dir: Path) -> None:
         assert fanfare(data_dir, "list", "--server", url, FANFARE_KEY=admin["key"]).returncode == 0
         assert fanfare(data_dir, "keys", "revoke", admin["id"], **login).returncode == 0
         assert httpx2.get(f"{url}/v1/campaigns", headers={"Authorization": f"Bearer {admin['key']}"}).is_error
-        assert httpx2.get(f"{url}/readyz").json()["checks"] == {"redis": "ok", "database": "ok"}
+        assert httpx2.get(f"{url}/readyz").json()["checks"] == {"redis": "ok", "database": "ok", "assets": "ok"}
     told = fanfare(data_dir, "keys", "list", **login)
     assert "revoked" in told.stdout
     assert admin["key"][-64:] not in told.stdout

@@ -28,6 +28,7 @@ from tests.stores import free_port
 from tools import package
 from tools.imaging import xmp
 from tools.imaging.certificate import Chain, make_test_chain
+from tools.imaging.cleaning import cleaned
 from tools.imaging.provenance import VOCABULARY, stated
 from tools.imaging.rights import notice
 from tools.imaging.signing import SigningFailed
@@ -101,7 +102,7 @@ async def test_every_picture_says_how_it_came_about_and_the_package_has_the_reco
         assert VOCABULARY + str(stated(data)) == record["digital_source_type"]
         assert notice(data) == record["notice"] == NOTICE
         assert len(data) == made.listed[record["path"]]["bytes"]
-        assert record["source_sha256"] == hashlib.sha256(photo).hexdigest()
+        assert record["source_sha256"] == hashlib.sha256(cleaned(photo).data).hexdigest()
         assert record["source_says"] == VOCABULARY + "digitalCapture"
         assert record["licence"] == LICENCE
         done = {operation["name"] for operation in record["operations"]}
@@ -273,7 +274,6 @@ async def test_a_photo_that_was_only_uploaded_is_known_as_well(service: Service)
     uploaded = (await service.http.post("/v1/assets", files=file)).json()
     other = {"file": ("photo.webp", exported_again(PHOTO.read_bytes()), "image/webp")}
     asset = (await service.http.post("/v1/assets", files=other)).json()
-    assert set(asset) == {"sha256", "media_type", "width", "height", "bytes"}
     asked: dict[str, Any] = {**AURORA, "languages": [], "image": asset["sha256"]}
     campaign = (await service.http.post("/v1/campaigns", json=asked)).json()
     await service.still(campaign["id"])

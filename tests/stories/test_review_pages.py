@@ -35,7 +35,7 @@ async def test_a_person_takes_a_campaign_through_both_gates(service: Service) ->
     page = await service.http.get(f"/campaigns/{campaign_id}")
     assert "Download the package" in page.text
     for address in set(re.findall(r'src="(/[^"]+)"', page.text)):
-        assert (await service.http.get(address)).status_code == 200, address
+        assert (await service.http.get(html.unescape(address))).status_code == 200, address
 
 
 async def _new(service: Service) -> Any:
