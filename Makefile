@@ -73,6 +73,7 @@ lock:
 	uv pip compile $(UV_FLAGS) pyproject.toml $(LOCK)/build.in --extra dev -o $(LOCK)/dev.txt
 	uv pip compile $(UV_FLAGS) pyproject.toml $(LOCK)/build.in -c $(LOCK)/dev.txt -o $(LOCK)/runtime.txt
 	uv pip compile $(UV_FLAGS) pyproject.toml --extra benchmarks -o $(LOCK)/benchmarks.txt
+	uv pip compile $(UV_FLAGS) $(LOCK)/audit.in -o $(LOCK)/audit.txt
 
 clean:
 	rm -rf .venv build

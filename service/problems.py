@@ -9,13 +9,21 @@ from tools.assets import AssetNotFound
 
 
 class Problem(Exception):
-    """A refusal: an HTTP status, a code for programs, a sentence for people."""
+    """A refusal: an HTTP status, a code for programs, a sentence for people, and headers if it needs some."""
 
     def __init__(
-        self, status: int, code: str, title: str, detail: str, *, errors: list[dict[str, Any]] | None = None
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str,
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.code, self.title, self.detail, self.errors = status, code, title, detail, errors
+        self.headers = dict(headers or {})
 
     def as_json(self) -> dict[str, Any]:
         """The body of an `application/problem+json` answer."""

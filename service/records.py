@@ -29,7 +29,7 @@ class Records:
             async with self._database.writing() as session:
                 session.add(campaign)
         except IntegrityError:
-            earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
+            earlier = await self.by_key(campaign.tenant, campaign.idempotency_key)
             if earlier is None:
                 raise
             if earlier.body_hash != campaign.body_hash:
@@ -87,7 +87,8 @@ class Records:
             result = cast("CursorResult[Any]", await session.execute(statement))
         return result.rowcount == 1
 
-    async def _by_key(self, tenant: str, key: str | None) -> Campaign | None:
+    async def by_key(self, tenant: str, key: str | None) -> Campaign | None:
+        """The campaign that was created with an idempotency key, or None."""
         async with self._database.reading() as session:
             rows = select(Campaign).where(Campaign.tenant == tenant, Campaign.idempotency_key == key)
             return (await session.scalars(rows)).one_or_none() if key else None

@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
+from typing import ClassVar, cast
 
+import h11
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from service.app import create_app
+from service.problems import Problem
 from service.settings import Settings
 from service.wiring import open_fanfare
 
@@ -21,6 +26,59 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class NotLoopback(ValueError):
     """The service has no login yet, so it listens to this machine alone."""
+
+
+class TimedHeads(H11Protocol):
+    """HTTP/1.1 with a clock on the head of a request, which uvicorn waits for without end."""
+
+    head_seconds: ClassVar = 15.0
+    _clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: a caller who connects means to say something."""
+        super().connection_made(transport)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the clock once the head is whole, and start it with the first bytes of the next."""
+        if self._clock is None and self._idle:
+            self._start()
+        super().data_received(data)
+        if not self._idle:
+            self._stop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the clock."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or has a head of more than 16 kB, as a problem too."""
+        problem = Problem(
+            400, "bad-request", "Bad request", f"{msg.rstrip('.')}: it is no HTTP, or its head is too long."
+        )
+        body = json.dumps(problem.as_json()).encode()
+        headers = [
+            ("Content-Type", "application/problem+json"), ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"), ("Connection", "close"),
+        ]  # fmt: skip
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no request is under way."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is None or cycle.response_complete
+
+    def _start(self) -> None:
+        self._clock = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._clock:
+            self._clock.cancel()
+            self._clock = None
 
 
 class _Server(uvicorn.Server):
@@ -48,11 +106,18 @@ async def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
     # Opened before uvicorn starts, which would swallow what goes wrong here.
     async with open_fanfare(settings, command="fanfare serve", url=url) as fanfare:
         app = create_app(lambda: contextlib.nullcontext(fanfare))
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5)
-        server = _Server(config)
+        server = _Server(_config(app, drain_seconds=5))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         await server.serve(sockets=[listener])
+
+
+def _config(app: ASGIApp, *, drain_seconds: int) -> uvicorn.Config:
+    """Parsed in Python, which holds a head to 16 kB; proxies, names and the log of requests are our own affair."""
+    return uvicorn.Config(
+        app, http=TimedHeads, ws="none", log_config=None, access_log=False, server_header=False,
+        proxy_headers=False, timeout_graceful_shutdown=drain_seconds,
+    )  # fmt: skip
 
 
 def require_loopback(host: str) -> None:
@@ -69,7 +134,7 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str]:
     """Serve `app` on a free port of this machine within the block; yields its URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = _Server(uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=1))
+        server = _Server(_config(app, drain_seconds=1))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells by a flag only
             await asyncio.sleep(0.005)

@@ -26,7 +26,9 @@ from service.answers import RedisLedger
 from service.database import Database
 from service.embedded import hold, private_server
 from service.events import Events
+from service.limits import Limits
 from service.purse import RedisPurse
+from service.quotas import MeteredAssets, Quotas
 from service.records import Records
 from service.runs import Graph, Runs
 from service.settings import Settings
@@ -52,6 +54,8 @@ class Fanfare:
     ports: Ports
     saver: RedisSaver
     redis: AsyncClient
+    limits: Limits
+    quotas: Quotas
 
 
 @contextlib.asynccontextmanager
@@ -75,9 +79,14 @@ async def open_fanfare(
         saver = await stack.enter_async_context(
             RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
         )
-        assets = LocalAssets(_assets_root(settings))
+        kept = LocalAssets(_assets_root(settings))
+        quotas = Quotas(
+            redis, prefix=PREFIX, day_campaigns=settings.tenant_day_campaigns,
+            storage_bytes=settings.tenant_storage_bytes,
+        )  # fmt: skip
+        assets = MeteredAssets(kept, quotas, limited=True)
         models = await stack.enter_async_context(open_models(settings, redis, where=str(locate(redis_url))))
-        ports = Ports(models, assets)
+        ports = Ports(models, MeteredAssets(kept, quotas, limited=False))
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
@@ -87,7 +96,8 @@ async def open_fanfare(
             stack.push_async_callback(_stopped, asyncio.create_task(runs.sweep()))
         calm_the_collector()
         try:
-            yield Fanfare(settings, assets, database, records, events, runs, ports, saver, redis)
+            limits = Limits(redis, settings.limits, prefix=PREFIX)
+            yield Fanfare(settings, assets, database, records, events, runs, ports, saver, redis, limits, quotas)
         finally:
             await runs.drain(settings.stop_seconds)
 

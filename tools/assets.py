@@ -38,6 +38,11 @@ class AssetRef:
         return asdict(self)
 
 
+def sha256_of(data: bytes) -> str:
+    """The name that bytes are kept under."""
+    return hashlib.sha256(data).hexdigest()
+
+
 class AssetStore(Protocol):
     """Keeps bytes under their SHA-256; the same bytes twice are kept once."""
 
@@ -64,7 +69,7 @@ class LocalAssets:
         """See `AssetStore.put`."""
         if media_type not in _SUFFIXES:
             raise ValueError(f"{media_type} is not kept here; known: {', '.join(_SUFFIXES)}.")
-        ref = AssetRef(hashlib.sha256(data).hexdigest(), media_type, len(data))
+        ref = AssetRef(sha256_of(data), media_type, len(data))
         await asyncio.to_thread(_write, self._folder(ref.sha256, tenant) / _name(ref), data)
         return ref
 

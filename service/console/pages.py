@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from service import campaigns
-from service.api.deps import App, Reader, Writer
+from service.api.deps import App, Creator, Reader, Writer
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
 from service.identity import Caller
 from service.problems import Problem, invalid
@@ -26,13 +26,6 @@ router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 _globals = cast("dict[str, Any]", _templates.env.globals)
 _globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS}
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 _PAGE = 50
 _INDEX_DIGITS = 5
 
@@ -43,7 +36,7 @@ async def index(
 ) -> Response:
     """The newest campaigns."""
     rows = await fanfare.records.page(caller.tenant, status=None, query=q, after=None, limit=_PAGE)
-    return _page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
+    return page(request, "index.html", campaigns=[CampaignBody.of(row) for row in rows], q=q)
 
 
 @router.get("/new")
@@ -53,7 +46,7 @@ async def new(request: Request, fanfare: App, _: Writer) -> Response:
 
 
 @router.post("/new")
-async def create(request: Request, fanfare: App, caller: Writer) -> Response:
+async def create(request: Request, fanfare: App, caller: Creator) -> Response:
     """Create what the form says, and show it."""
     async with request.form(max_files=1, max_part_size=1 << 20) as form:
         image = form.get("image")
@@ -71,7 +64,7 @@ async def show(request: Request, campaign_id: str, fanfare: App, caller: Reader)
     try:
         campaign = await campaigns.get(fanfare, caller, campaign_id)
     except Problem as problem:
-        return _page(request, "problem.html", status=404, problem=problem)
+        return page(request, "problem.html", status=404, problem=problem)
     return await _show(request, fanfare, campaign, None)
 
 
@@ -145,7 +138,7 @@ async def _show(
     problem: Problem | None,
     typed: Mapping[str, str] | None = None,
 ) -> Response:
-    return _page(
+    return page(
         request,
         "campaign.html",
         status=problem.status if problem else 200,
@@ -161,7 +154,7 @@ async def _show(
 
 
 def _new(request: Request, fanfare: Fanfare, typed: Mapping[str, Any], problem: Problem | None) -> Response:
-    return _page(
+    return page(
         request,
         "new.html",
         status=problem.status if problem else 200,
@@ -202,5 +195,6 @@ def _lines_of(form: FormData, name: str) -> list[str]:
     return [line.strip() for line in str(form.get(name, "")).splitlines() if line.strip()]
 
 
-def _page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-    return _templates.TemplateResponse(request, template, context, status_code=status, headers=_SECURITY)
+def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+    """A template as an answer."""
+    return _templates.TemplateResponse(request, template, context, status_code=status)
