@@ -20,8 +20,8 @@ ALWAYS = {
 }
 PATHS = (
     "/", "/new", "/docs", "/openapi.json", "/healthz", "/readyz", "/v1/campaigns", "/v1/placements",
-    "/v1/languages", "/v1/campaigns/nobody", "/campaigns/nobody", "/v1/assets/abc", "/nowhere", "/static/fanfare.css",
-    "/static/../app.py", "/v1/campaigns?limit=0", "/v1/campaigns?q=%00",
+    "/v1/languages", "/v1/campaigns/nobody", "/campaigns/nobody", "/v1/assets/abc", "/nowhere",
+    "/static/fanfare.css", "/static/../app.py", "/v1/campaigns?limit=0", "/v1/campaigns?q=%00",
 )  # fmt: skip
 
 
