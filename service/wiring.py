@@ -38,6 +38,7 @@ from tools.assets import AssetStore, LocalAssets
 PREFIX = "fanfare"
 _OUTPUT_TOKENS = 8000
 """What an answer is taken to have at most where no cap is set: only a budget asks, and only beforehand."""
+_REDIS_CONNECTIONS = 5000  # whoever follows a campaign holds one while nothing happens
 _REDIS_SECONDS = 15.0  # longer than a reader of events waits for the next one
 
 
@@ -75,7 +76,9 @@ async def open_fanfare(
         await migrations.upgrade(database_url)
         database = await stack.enter_async_context(Database.open(database_url))
         records = Records(database)
-        redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
+        redis = await stack.enter_async_context(
+            open_async(locate(redis_url), timeout=_REDIS_SECONDS, max_connections=_REDIS_CONNECTIONS, retries=3)
+        )
         saver = await stack.enter_async_context(
             RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
         )

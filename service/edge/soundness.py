@@ -2,7 +2,8 @@
 
 import json
 import math
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, cast
 
 from service.problems import Problem, invalid
 
@@ -51,16 +52,14 @@ def _check(value: Any) -> None:
     for _ in range(_DEEPEST + 1):
         inner: list[Any] = []
         for each in level:
-            kind = type(each)
-            if kind is str:
+            if isinstance(each, str):
                 if not storable(each):
                     raise _Unsound(_UNKEPT)
-            elif kind is list:
-                inner.extend(each)
-            elif kind is dict:
-                inner.extend(each)
-                inner.extend(each.values())
-            elif kind is float and not math.isfinite(each):
+            elif isinstance(each, list):
+                inner.extend(cast("list[Any]", each))
+            elif isinstance(each, dict):
+                inner.extend(chain.from_iterable(cast("dict[str, Any]", each).items()))
+            elif isinstance(each, float) and not math.isfinite(each):
                 raise _Unsound("holds a number that is too large")
         level = inner
     if level:
@@ -69,4 +68,8 @@ def _check(value: Any) -> None:
 
 def storable(text: str) -> bool:
     """Whether every store can keep `text`: Postgres keeps no NUL, and nothing can encode a lone surrogate."""
-    return "\0" not in text and (text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
