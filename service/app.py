@@ -1,42 +1,43 @@
-"""The FastAPI service: lifespan, problems, correlation ids, and a door that only opens from here."""
+"""The FastAPI service: lifespan, problems, what every request passes, and a door that only opens from here."""
 
 import contextlib
-import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.api import assets, description, keys, links, models, routes, webhooks
 from service.console import login, pages, review
+from service.edge.access import Access, answer
+from service.edge.answers import SafeAnswers
+from service.edge.bodies import Bodies
+from service.edge.peers import Peers
+from service.edge.rates import RateLimits
 from service.entrance import SAFE_METHODS, Entrance
 from service.metrics import Metrics
 from service.outages import DatabaseUnavailable, is_away
 from service.problems import Problem, invalid, sentence
-from service.tables import new_id
 from service.wiring import Fanfare
 from tools.assets import AssetStoreUnavailable
 
 log = structlog.get_logger()
 
-_ROUTERS = (
+_CALLS = (
     routes.router, assets.router, assets.packages, webhooks.router, keys.router, links.router,
-    routes.health, description.router, pages.router, login.router, review.router,
 )  # fmt: skip
+_ROUTERS = (*_CALLS, routes.health, description.router, pages.router, login.router, review.router)
 _FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
-_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_CORRELATION_LIMIT = 128
-_MALFORMED, _NOT_ALLOWED = 400, 405
+_MALFORMED = 400  # what frameworks say of a body that they cannot read; the contract says 422
+_NOT_ALLOWED = 405
 _RETRY_AFTER_SECONDS = 5
-_TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large"}
+_TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large", 422: "Invalid request"}
 
 Opener = Callable[[], contextlib.AbstractAsyncContextManager[Fanfare]]
 
@@ -56,64 +57,32 @@ def create_app(opener: Opener) -> FastAPI:
     )  # fmt: skip
     app.state.metrics = Metrics()
     for router in _ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=routes.problems(408, 413, 429) if router in _CALLS else None)
     app.mount("/static", StaticFiles(packages=[("service", "console/static")]), name="static")
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
     for error in (CheckpointStoreError, DatabaseUnavailable, AssetStoreUnavailable, *FAILURES):
         app.add_exception_handler(error, _unavailable)
-    app.add_exception_handler(Exception, _broken)
     # Inside of what turns problems into answers, and outside of every route.
     app.router.middleware_stack = Entrance(app.router.middleware_stack)
-    app.add_middleware(_Door)
+    for layer in (Bodies, RateLimits, _Door, Access, SafeAnswers, Peers):  # the last one is the outermost
+        app.add_middleware(layer)
     app.openapi = lambda: _openapi(app, FastAPI.openapi)  # type: ignore[method-assign]
     return app
 
 
 class _Door:
-    """Correlation ids, and refusal of callers that loopback alone would let in: other sites' pages."""
+    """Refusal of callers that loopback alone would let in: other sites' pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+        if scope["type"] == "http" and (problem := _foreign(Request(scope))):
+            await answer(problem)(scope, receive, send)
             return
-        request = Request(scope)
-        number = _correlation_id(request)
-        begun = time.monotonic()
-
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message.setdefault("headers", []).append((b"x-correlation-id", number.encode()))
-                metrics = cast("Metrics", request.app.state.metrics)
-                metrics.answered(_method(scope), _route(scope), message["status"], time.monotonic() - begun)
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(correlation_id=number):
-            if problem := _foreign(request):
-                await _answer(problem)(scope, receive, tell)
-                return
-            await self._app(scope, receive, tell)
-
-
-def _method(scope: Scope) -> str:
-    """The method, or `other` for names that callers make up."""
-    method: str = scope["method"]
-    return method if method in _METHODS else "other"
-
-
-def _route(scope: Scope) -> str:
-    """The template of the path that was asked for, or `none` where there is no such route."""
-    return str(getattr(scope.get("route"), "path", "none"))
-
-
-def _correlation_id(request: Request) -> str:
-    sent = request.headers.get("x-correlation-id", "")
-    fits = 0 < len(sent) <= _CORRELATION_LIMIT and sent.isascii() and sent.isprintable()
-    return sent if fits else new_id()
+        await self._app(scope, receive, send)
 
 
 def _foreign(request: Request) -> Problem | None:
@@ -142,15 +111,10 @@ def _named(request: Request) -> str:
         return "an unreadable name"
 
 
-def _answer(problem: Problem) -> Response:
-    body, headers = problem.as_json(), problem.headers
-    return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
-
-
 async def _refuse(request: Request, error: Exception) -> Response:
     problem = cast("Problem", error)
     if request.url.path.startswith(_FOR_PROGRAMS):
-        return _answer(problem)
+        return answer(problem)
     return pages.refused(request, problem)
 
 
@@ -160,20 +124,19 @@ async def _refuse_invalid(_request: Request, error: Exception) -> Response:
         {"loc": [part for at, part in enumerate(one["loc"]) if at or part != "body"], "msg": one["msg"]}
         for one in found
     ]
-    return _answer(invalid(sentence(cast("Any", errors)), errors))
+    return answer(invalid(sentence(cast("Any", errors)), errors))
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:
     refused = cast("HTTPException", error)
-    if refused.status_code == _MALFORMED:
-        return _answer(invalid(f"The body cannot be read: {refused.detail}", []))
-    title = _TITLES.get(refused.status_code, "Refused")
+    status = 422 if refused.status_code == _MALFORMED else refused.status_code
+    title = _TITLES.get(status, "Refused")
     code = title.lower().replace(" ", "-")
-    answer = _answer(Problem(refused.status_code, code, title, f"{refused.detail}; see /docs for the calls."))
-    answer.headers.update(refused.headers or {})
-    if refused.status_code == _NOT_ALLOWED:
-        answer.headers["Allow"] = ", ".join(_allowed(request))
-    return answer
+    told = answer(Problem(status, code, title, f"{refused.detail.rstrip('.')}; see /docs for the calls."))
+    told.headers.update(refused.headers or {})
+    if status == _NOT_ALLOWED:
+        told.headers["Allow"] = ", ".join(_allowed(request))
+    return told
 
 
 def _allowed(request: Request) -> list[str]:
@@ -186,16 +149,8 @@ def _allowed(request: Request) -> list[str]:
 async def _unavailable(_request: Request, error: Exception) -> Response:
     log.warning("store_unavailable", error=str(error), exc_info=None if is_away(error) else error)
     detail = "A store that the service needs cannot be reached; GET /readyz names it. Try again in a moment."
-    answer = _answer(Problem(503, "unavailable", "Unavailable", detail))
-    answer.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
-    return answer
-
-
-async def _broken(_request: Request, error: Exception) -> Response:
-    log.error("request_failed", exc_info=error)
-    return _answer(
-        Problem(500, "internal-error", "Internal error", "Something failed here; the log has the details.")
-    )
+    retry = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+    return answer(Problem(503, "unavailable", "Unavailable", detail, headers=retry))
 
 
 def _openapi(app: FastAPI, make: Callable[[FastAPI], dict[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 from fastapi import Request
 
 from service.attempts import Attempts
+from service.edge.peers import peer_of
 from service.identity import LOCAL, Caller, known
 from service.keys import Keys, Parts, bearer, ended, parts
 from service.problems import Problem, unauthenticated
@@ -155,7 +156,7 @@ class Login:
 
 def address_of(request: Request) -> str:
     """Where the request comes from, as far as the server knows."""
-    return request.client.host if request.client else ""
+    return str(peer_of(request.scope))
 
 
 def _credential(request: Request) -> str | None:

@@ -14,6 +14,7 @@ from graph.look import Brand
 from graph.state import Gate, Order, Picture
 from service import uploads, webhooks
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
+from service.edge.soundness import unsound
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
@@ -25,6 +26,8 @@ from tools.assets import AssetNotFound
 
 def parse_request(body: bytes) -> CampaignRequest:
     """The request in `body` (JSON); raises a 422 problem that names what is wrong."""
+    if problem := unsound(body):
+        raise problem
     try:
         return CampaignRequest.model_validate_json(body)
     except ValidationError as error:
@@ -45,15 +48,34 @@ async def create(
     *,
     idempotency_key: str | None = None,
 ) -> Campaign:
-    """Write the campaign down and start it; an idempotency key seen before answers the first one."""
+    """Write the campaign down and start it; an idempotency key seen before answers the first one.
+
+    Raises 422 problems, and 413 and 429 problems when the tenant's quotas are used up: then nothing is kept.
+    """
     _writable(fanfare, request)
+    campaign_id = new_id()
+    if await fanfare.records.by_key(caller.tenant, idempotency_key):
+        return await _create(fanfare, caller, request, image, idempotency_key, campaign_id)
+    async with fanfare.quotas.campaign(caller.tenant) as taken:
+        campaign = await _create(fanfare, caller, request, image, idempotency_key, campaign_id)
+        taken.used = campaign.id == campaign_id
+        return campaign
+
+
+async def _create(
+    fanfare: Fanfare,
+    caller: Caller,
+    request: CampaignRequest,
+    image: Upload | None,
+    idempotency_key: str | None,
+    campaign_id: str,
+) -> Campaign:
     if request.webhook_url is not None:
         await webhooks.accept(fanfare.outbound, request.webhook_url, field="webhook_url")
         await fanfare.webhooks.ensure_secret(caller.tenant)
     picture = await _picture(fanfare, caller, request, image)
     await _check_brand(fanfare, caller, request.brand)
     asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "webhook_url"})
-    campaign_id = new_id()
     seen = await fanfare.pictures.lookalikes(picture.sha256, tenant=caller.tenant)
     shown = picture.model_copy(update={"lookalikes": seen})
     order = Order.model_validate({**asked, "id": campaign_id, "tenant": caller.tenant, "picture": shown})

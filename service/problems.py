@@ -10,7 +10,7 @@ from tools.imaging.signing import SigningFailed
 
 
 class Problem(Exception):
-    """A refusal: an HTTP status, a code for programs, a sentence for people."""
+    """A refusal: an HTTP status, a code for programs, a sentence for people, and headers if it needs some."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail)
         self.status, self.code, self.title, self.detail, self.errors = status, code, title, detail, errors
-        self.headers = headers
+        self.headers = dict(headers or {})
 
     def as_json(self) -> dict[str, Any]:
         """The body of an `application/problem+json` answer."""

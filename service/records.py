@@ -38,7 +38,7 @@ class Records:
                 session.add_all((campaign, *_needed_by(campaign)))
                 await announce(session, campaign, "campaign.created")
         except IntegrityError:
-            earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
+            earlier = await self.by_key(campaign.tenant, campaign.idempotency_key)
             if earlier is None:
                 raise
             if earlier.body_hash != campaign.body_hash:
@@ -119,7 +119,8 @@ class Records:
         async with self._database.reading() as session:
             return {status: number for status, number in await session.execute(rows)}  # noqa: C416 - so typed
 
-    async def _by_key(self, tenant: str, key: str | None) -> Campaign | None:
+    async def by_key(self, tenant: str, key: str | None) -> Campaign | None:
+        """The campaign that was created with an idempotency key, or None."""
         async with self._database.reading() as session:
             rows = select(Campaign).where(Campaign.tenant == tenant, Campaign.idempotency_key == key)
             return (await session.scalars(rows)).one_or_none() if key else None

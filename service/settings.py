@@ -3,6 +3,7 @@
 import base64
 import json
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, cast
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from agents.offline.cast import AGENTS
 from agents.screens import SCORES, SEVERITIES
 from graph.checkpoints import KeyRing, encrypted, locate
 from service.database import Pool, locate_database
+from service.edge.peers import ForwardedBy, Network, Proxies
+from service.limits import Limit, LimitName, limits_in
 from service.outbound import allowed
 from tools import objects
 
@@ -165,6 +168,31 @@ class Settings(BaseSettings):
     c2pa_key: Path | None = Field(default=None, description="Its private key in PEM, without a password.")
     max_running: int = Field(default=64, gt=0, description="Campaigns that run at once in this process.")
     upload_max_bytes: int = Field(default=20_000_000, gt=0, description="The largest photo taken.")
+    body_pause_seconds: float = Field(
+        default=20.0, gt=0, allow_inf_nan=False, description="No body may pause longer while it comes in."
+    )
+    body_seconds: float = Field(
+        default=300.0, gt=0, allow_inf_nan=False, description="No body may take longer to come in."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(), description="Networks of our own proxies, whose word on callers counts: 10.0.0.0/8,::1/128."
+    )
+    forwarded_by: ForwardedBy = Field(
+        default="x-forwarded",
+        description="What the proxies set: x-forwarded for X-Forwarded-For, -Proto and -Host, or forwarded.",
+    )
+    limit_address: str = Field(
+        default="1200/minute", description="Calls from one address, or one IPv6 /64; off is no limit."
+    )
+    limit_caller: str = Field(default="1200/minute", description="Calls of one person or key.")
+    limit_tenant: str = Field(default="6000/minute", description="Calls of all of a tenant's people and keys.")
+    limit_create: str = Field(default="120/minute", description="Campaigns that one person or key creates.")
+    tenant_day_campaigns: int | None = Field(
+        default=None, gt=0, description="Campaigns that a tenant creates on one day (UTC)."
+    )
+    tenant_storage_bytes: int | None = Field(
+        default=None, gt=0, description="What a tenant may keep in pictures and packages, in bytes."
+    )
     stop_seconds: float = Field(
         default=10.0, ge=0, description="How long a stopping process waits for steps that are under way."
     )
@@ -328,6 +356,25 @@ class Settings(BaseSettings):
                 raise ValueError(f"the model of {agent} must be a name")
         return cast("dict[str, str]", found)
 
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        try:
+            return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+        except ValueError as error:
+            raise ValueError(f"{error}; write networks as in 10.0.0.0/8,192.168.7.4") from None
+
+    @field_validator("limit_address", "limit_caller", "limit_tenant", "limit_create")
+    @classmethod
+    def _are_limits(cls, text: str) -> str:
+        try:
+            limits_in(text)
+        except ValueError as error:
+            raise ValueError(f"{error}; write limits as in 600/minute or 10/second; 5000/day") from None
+        return text
+
     @field_validator("redis_url")
     @classmethod
     def _is_a_server(cls, url: str | None) -> str | None:
@@ -384,6 +431,23 @@ class Settings(BaseSettings):
             connect_seconds=self.database_connect_timeout_seconds,
             statement_seconds=self.database_statement_timeout_seconds,
         )
+
+    @property
+    def proxies(self) -> Proxies:
+        """Whose word on callers counts."""
+        return Proxies(self.trusted_proxies, self.forwarded_by)
+
+    @property
+    def limits(self) -> dict[LimitName, Limit]:
+        """The limits in force; one that nobody set leaves alone who calls from this machine."""
+        texts: dict[LimitName, str] = {
+            "address": self.limit_address,
+            "caller": self.limit_caller,
+            "tenant": self.limit_tenant,
+            "create": self.limit_create,
+        }
+        unset = {name for name in texts if f"limit_{name}" not in self.model_fields_set}
+        return {name: Limit(limits_in(text), name in unset) for name, text in texts.items()}
 
     @property
     def provider(self) -> Provider:

@@ -34,12 +34,14 @@ from service.embedded import hold, private_server
 from service.events import Events
 from service.jwks import Jwks
 from service.keys import Keys
+from service.limits import Limits
 from service.links import Links
 from service.outbound import Outbound, Rules, allowed, open_outbound
 from service.outbox import Outbox
 from service.picture_links import PictureLinks
 from service.pictures import Pictures
 from service.purse import RedisPurse
+from service.quotas import MeteredAssets, Quotas
 from service.records import Records
 from service.runs import Graph, Runs
 from service.sessions import Sessions
@@ -55,6 +57,7 @@ from tools.objects import ObjectAssets
 PREFIX = "fanfare"
 _OUTPUT_TOKENS = 8000
 """What an answer is taken to have at most where no cap is set: only a budget asks, and only beforehand."""
+_REDIS_CONNECTIONS = 5000  # whoever follows a campaign holds one while nothing happens
 _REDIS_SECONDS = 15.0  # longer than a reader of events waits for the next one
 
 
@@ -82,6 +85,8 @@ class Fanfare:
     links: Links
     sessions: Sessions
     attempts: Attempts
+    limits: Limits
+    quotas: Quotas
 
 
 @contextlib.asynccontextmanager
@@ -101,14 +106,21 @@ async def open_fanfare(
             redis_url = await stack.enter_async_context(private_server(settings.data_dir / "redis"))
         database = await stack.enter_async_context(open_database(settings))
         records = Records(database)
-        redis = await stack.enter_async_context(open_async(locate(redis_url), timeout=_REDIS_SECONDS, retries=3))
+        redis = await stack.enter_async_context(
+            open_async(locate(redis_url), timeout=_REDIS_SECONDS, max_connections=_REDIS_CONNECTIONS, retries=3)
+        )
         saver = await stack.enter_async_context(
             RedisSaver.from_url(redis_url, prefix=PREFIX, serde=settings.serializer)
         )
-        assets = Catalogue(database, asset_store(settings))
+        quotas = Quotas(
+            redis, prefix=PREFIX, day_campaigns=settings.tenant_day_campaigns,
+            storage_bytes=settings.tenant_storage_bytes,
+        )  # fmt: skip
+        store = asset_store(settings)
+        assets = Catalogue(database, MeteredAssets(store, quotas, limited=True))
         picture_links = PictureLinks(_signing_key(settings), seconds=settings.url_seconds)
         models = await stack.enter_async_context(open_models(settings, redis, where=str(locate(redis_url))))
-        ports = Ports(models, assets, signer)
+        ports = Ports(models, Catalogue(database, MeteredAssets(store, quotas, limited=False)), signer)
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)
@@ -138,7 +150,8 @@ async def open_fanfare(
                 settings=settings, assets=assets, database=database, records=records, pictures=Pictures(database),
                 events=events, runs=runs, ports=ports, saver=saver, redis=redis, webhooks=webhooks, outbox=outbox,
                 outbound=outbound, authentication=authentication, keys=keys, links=Links(database),
-                sessions=sessions, attempts=attempts, picture_links=picture_links, sweep=sweep,
+                sessions=sessions, attempts=attempts, picture_links=picture_links, sweep=sweep, quotas=quotas,
+                limits=Limits(redis, settings.limits, prefix=PREFIX),
             )  # fmt: skip
         finally:
             await asyncio.gather(runs.drain(settings.stop_seconds), deliverer.drain(settings.stop_seconds))

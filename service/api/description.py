@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse
 
 from service.api.deps import App, identified
+from service.console import reference
 
 
 async def _allowed(request: Request, fanfare: App) -> None:
@@ -26,6 +26,6 @@ async def openapi(request: Request, _: Allowed) -> Response:
 
 
 @router.get("/docs")
-async def docs(_: Allowed) -> Response:
+async def docs(request: Request, _: Allowed) -> Response:
     """The schema as a page."""
-    return get_swagger_ui_html(openapi_url="/openapi.json", title="Fanfare")
+    return reference.shown(request)

@@ -15,7 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import UploadFile as StarletteUpload
 
 from service import campaigns, uploads
-from service.api.deps import App, Decider, Found, Reader, Writer
+from service.api.deps import App, Creator, Decider, Found, Reader, Writer
 from service.api.models import (
     ApprovalBody,
     AssetBody,
@@ -98,7 +98,7 @@ async def create_campaign(
     request: Request,
     response: Response,
     fanfare: App,
-    caller: Writer,
+    caller: Creator,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> CampaignBody:
     """Create a campaign, as JSON with an uploaded asset or as a form with the photo, and start it."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from service import campaigns, uploads
-from service.api.deps import App, Reader, Writer
+from service.api.deps import App, Creator, Reader, Writer
 from service.api.models import TONES, CampaignBody, CampaignRequest, DecisionRequest, RetryRequest
 from service.console.boxes import percents, read_percents
 from service.identity import Caller
@@ -31,13 +31,6 @@ router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 _globals = cast("dict[str, Any]", _templates.env.globals)
 _globals |= {"LANGUAGES": LANGUAGES, "PLACEMENTS": PLACEMENTS, "report": report, "percents": percents}
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 _PAGE = 50
 _INDEX_DIGITS = 5
 _FOCUS = "/focus/"
@@ -61,7 +54,7 @@ async def new(request: Request, fanfare: App, _: Writer) -> Response:
 
 
 @router.post("/new")
-async def create(request: Request, fanfare: App, caller: Writer) -> Response:
+async def create(request: Request, fanfare: App, caller: Creator) -> Response:
     """Create what the form says, and show it."""
     async with request.form(max_files=4, max_part_size=1 << 20) as form:
         try:
@@ -241,7 +234,7 @@ def refused(request: Request, problem: Problem) -> Response:
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-    """A page that no other site may frame, and that loads nothing from elsewhere; a problem brings its headers."""
+    """A template as an answer; a problem brings its headers."""
     problem: Problem | None = context.get("problem")
-    headers = {**_SECURITY, **((problem and problem.headers) or {})}
+    headers = dict(problem.headers) if problem else {}
     return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)
