@@ -34,7 +34,7 @@ class Catalogue:
         """See `AssetStore.put`; what has no owner is swept after a while."""
         ref = await asyncio.to_thread(identified, data, media_type)
         await self._enter(ref.sha256, tenant, owner)
-        return await self.store.put(data, media_type, tenant=tenant)
+        return await self.store.put(data, media_type, tenant=tenant, owner=owner)
 
     async def put_photo(self, data: bytes, *, tenant: str, told: JSON) -> JSON:
         """Keep an uploaded photo and what is `told` of it; what is known now, from earlier uploads of it too."""

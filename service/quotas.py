@@ -152,20 +152,19 @@ class Quotas:
 
 
 class MeteredAssets:
-    """An `AssetStore` whose bytes are counted, and refused when `limited` and there is no room for them.
+    """An `AssetStore` whose bytes are counted, and refused when nobody owns them and there is no room.
 
-    Uploads are limited. What a campaign under way makes is counted alone: half a campaign is worth nothing.
+    Those are uploads. What a campaign under way makes is counted alone: half a campaign is worth nothing.
     """
 
-    def __init__(self, assets: AssetStore, quotas: Quotas, *, limited: bool) -> None:
+    def __init__(self, assets: AssetStore, quotas: Quotas) -> None:
         self._assets = assets
         self._quotas = quotas
-        self._limited = limited
 
     async def put(self, data: bytes, media_type: str, *, tenant: str, owner: str | None = None) -> AssetRef:
         """See `AssetStore.put`; raises a 413 problem when there is no room."""
         ref = await asyncio.to_thread(identified, data, media_type)
-        added = await self._quotas.keep(tenant, ref.sha256, ref.bytes, limited=self._limited)
+        added = await self._quotas.keep(tenant, ref.sha256, ref.bytes, limited=owner is None)
         try:
             return await self._assets.put(data, media_type, tenant=tenant, owner=owner)
         except BaseException:

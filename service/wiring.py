@@ -116,11 +116,10 @@ async def open_fanfare(
             redis, prefix=PREFIX, day_campaigns=settings.tenant_day_campaigns,
             storage_bytes=settings.tenant_storage_bytes,
         )  # fmt: skip
-        store = asset_store(settings)
-        assets = Catalogue(database, MeteredAssets(store, quotas, limited=True))
+        assets = Catalogue(database, MeteredAssets(asset_store(settings), quotas))
         picture_links = PictureLinks(_signing_key(settings), seconds=settings.url_seconds)
         models = await stack.enter_async_context(open_models(settings, redis, where=str(locate(redis_url))))
-        ports = Ports(models, Catalogue(database, MeteredAssets(store, quotas, limited=False)), signer)
+        ports = Ports(models, assets, signer)
         graph: Graph = build_campaign(ports).compile(checkpointer=saver)
         tracer = stack.enter_context(open_tracer(settings))
         events = Events(redis, prefix=PREFIX)

@@ -48,6 +48,8 @@ def _secure(headers: MutableHeaders, scope: Scope) -> None:
     page = headers.get("content-type", "").startswith("text/html")
     headers.setdefault("Content-Security-Policy", POLICY if page else _NOTHING)
     headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
+    if page:  # without a referrer browsers send forms as from nowhere, and the door lets in none such
+        headers.setdefault("Referrer-Policy", "same-origin")
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)
     if scope["scheme"] == "https":

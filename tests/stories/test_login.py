@@ -74,7 +74,7 @@ async def test_nobody_unknown_has_a_body_read(data_dir: Path) -> None:
     async with house(data_dir) as here:
         host, port = here.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        head = "POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Length: 90000000\r\n"
+        head = "POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
         writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n".encode())
         line = await asyncio.wait_for(reader.readline(), 20)
         writer.close()
