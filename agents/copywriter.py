@@ -31,11 +31,13 @@ CAMPAIGN = Placement(
     paid=False,
     slots=(
         line("headline", "display_width", hard=48, soft=32, least=3, most=3),
+        line("subline", "display_width", hard=56, soft=40, least=0, most=1),
         line("call_to_action", "display_width", hard=24, soft=16, least=1, most=1),
     ),
 )
-"""The lines that belong to no platform: three headlines, of which pictures carry the first, and a call to
-action. Their limits are what the smallest creative can still show."""
+"""The lines that belong to no platform: three headlines, of which pictures carry the first, a subline that goes on
+from there where a picture has room for it, and a call to action. Their limits are what the smallest creative can
+still show."""
 
 PlacementTexts = Mapping[str, Sequence[str]]
 """Texts by slot, with the hashtags under `hashtags`."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, Stri
 from tools.policy.rule import ProductFacts
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Refuse what no platform prints: control characters, bidi overrides and lone surrogates."""
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs") or character in _BIDI:
@@ -19,7 +19,7 @@ def _printable(text: str) -> str:
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(printable)
 ]
 
 

@@ -19,7 +19,9 @@ from PIL import Image
 from graph.state import JSON, Order
 from tools.placements import PLACEMENTS, ImageSize, Slot
 
-CAMPAIGN_LIMITS: Mapping[str, int] = MappingProxyType({"headline": 48, "call_to_action": 24, "alt_text": 250})
+CAMPAIGN_LIMITS: Mapping[str, int] = MappingProxyType(
+    {"headline": 48, "subline": 56, "call_to_action": 24, "alt_text": 250}
+)
 """What the campaign's own lines may measure in columns; alt text in characters."""
 
 LEAST_CONTRAST = 4.5
@@ -225,7 +227,9 @@ def said_in(campaign: Finished) -> Iterator[Said]:
     """Every text of the campaign, in every language; hashtags apart."""
     for language, view in _views(campaign):
         own = {"headline": view["headlines"]}
-        own |= {slot: [view[slot]] for slot in ("call_to_action", "alt_text") if view.get(slot) is not None}
+        own |= {
+            slot: [view[slot]] for slot in ("subline", "call_to_action", "alt_text") if view.get(slot) is not None
+        }
         for placement, slots in (("campaign", own), *view["placements"].items()):
             for slot, texts in slots.items():
                 if slot != "hashtags":

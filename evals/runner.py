@@ -27,9 +27,10 @@ from graph.state import JSON, CampaignState, Picture
 from graph.steps import Ports
 from service.embedded import private_server
 from service.settings import Settings
+from service.uploads import picture_of
 from service.wiring import open_model
 from tools.assets import AssetStore, LocalAssets
-from tools.imaging.source import inspect
+from tools.imaging.cleaning import cleaned
 
 TENANT = "default"
 
@@ -116,6 +117,6 @@ async def finish(studio: Studio, name: str, case: Case) -> Finished:
 
 async def keep_photo(assets: AssetStore, data: bytes) -> Picture:
     """Keep a photo, and refer to it as an order does."""
-    info = await asyncio.to_thread(inspect, data)
-    kept = await assets.put(data, info.media_type, tenant=TENANT)
-    return Picture(width=info.width, height=info.height, **kept.as_json())
+    made = await asyncio.to_thread(cleaned, data)
+    await assets.put(made.data, made.info.media_type, tenant=TENANT)
+    return picture_of(made)

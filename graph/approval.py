@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from graph.content import fingerprint, revision, shown
+from graph.look import EVERYWHERE, FocusBox
 from graph.state import JSON, CampaignState, Gate
 
 DecisionType = Literal["approve", "edit", "reject", "respond"]
@@ -25,9 +26,13 @@ _OLDER_TYPES: dict[str, DecisionType] = {
 }
 _QUESTIONS: dict[Gate, str] = {
     "copy": "Read every text and its findings. Approved copy is translated and set on the pictures.",
-    "creatives": "Look at every picture and translation. What you approve is packed for upload.",
+    "creatives": "Look at every picture and translation. What you approve is packed for upload. An edit may say "
+    "where the product is, too: /focus/all or /focus/<placement>.",
 }
 
+
+FOCUS = "focus"
+"""The key of the content under which people say where the product is."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,3}")
 
@@ -110,7 +115,7 @@ def findings(gate: Gate, content: JSON) -> list[JSON]:
 def edited(gate: Gate, content: JSON, decision: Decision) -> JSON:
     """`content` (what was shown at `gate`) with the decision's edits applied.
 
-    Raises `EditRefused` when a pointer leaves the editable texts or a value is no text.
+    Raises `EditRefused` when a pointer leaves what may be edited there, or a value is not of its kind.
     """
     result = copying.deepcopy(content)
     if decision.edited_action:
@@ -138,7 +143,7 @@ def _from_inbox(answer: JSON) -> JSON:
     return {"type": kind, "message": args if isinstance(args, str) else None}
 
 
-_TEXTS = ("headlines", "call_to_action", "alt_text", "placements", "variants")
+_TEXTS = ("headlines", "subline", "call_to_action", "alt_text", "placements", "variants")
 
 
 def _is_editable(gate: Gate, path: Sequence[str]) -> bool:
@@ -149,6 +154,9 @@ def _is_editable(gate: Gate, path: Sequence[str]) -> bool:
 
 def _set(gate: Gate, content: JSON, pointer: str, value: object) -> None:
     path = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    if gate == "creatives" and path[:1] == [FOCUS]:
+        _set_focus(content, path[1:], value, pointer)
+        return
     if not pointer.startswith("/") or not _is_editable(gate, path):
         raise EditRefused(f"{pointer} cannot be edited at this gate.")
     parent: Any = content
@@ -158,6 +166,21 @@ def _set(gate: Gate, content: JSON, pointer: str, value: object) -> None:
     if not _same_kind(old, value):
         raise EditRefused(f"{pointer} holds {_kind(old)}; the new value must be one too.")
     parent[int(path[-1]) if isinstance(parent, list) else path[-1]] = value
+
+
+def _set_focus(content: JSON, path: Sequence[str], value: object, pointer: str) -> None:
+    """Say where the product is, for one placement or all; None takes a person's word back."""
+    pictured = {EVERYWHERE, *(creative["placement"] for creative in content["creatives"])}
+    if len(path) != 1 or path[0] not in pictured:
+        raise EditRefused(f"{pointer} points at nothing; a focus is that of {', '.join(sorted(pictured))}.")
+    try:
+        box = None if value is None else FocusBox.model_validate(value).model_dump()
+    except ValidationError:
+        raise EditRefused(
+            f"{pointer} takes {{left, top, right, bottom}} in shares of the photo, left < right and top < bottom, "
+            "or null."
+        ) from None
+    content.setdefault(FOCUS, {})[path[0]] = box
 
 
 def _child(parent: Any, part: str, pointer: str) -> Any:
@@ -183,7 +206,7 @@ def _kind(value: object) -> str:
 
 
 def _differences(old: Any, new: Any, pointer: str = "") -> list[tuple[str, object]]:
-    if isinstance(old, dict) and isinstance(new, Mapping):
+    if isinstance(old, dict) and isinstance(new, Mapping) and not pointer.startswith(f"/{FOCUS}/"):
         mapping = cast("Mapping[str, Any]", new)
         return [
             found

@@ -8,15 +8,19 @@ from typing import cast
 from agents.copywriter import CAMPAIGN
 from agents.moderator import Text
 from graph.desks import VARIANTS, desk, placement_of
+from graph.look import EVERYWHERE, in_force
 from graph.state import JSON, CampaignState, Gate
 
 ALT_TEXT = "alt_text"
+SUBLINE = "subline"
 
 
 def content(state: CampaignState) -> JSON:
-    """The campaign as far as it has come: brief, study, copy, verdict, claims, translations, creatives."""
+    """The campaign as far as it has come: brief, study, copy, verdict, claims, translations, focus, creatives."""
     verdicts, claims = state.get("verdicts", {}), state.get("claims", {})
-    ordered = state.get("order", {}).get("placements", [])
+    order = state.get("order", {})
+    ordered = order.get("placements", [])
+    given = in_force(order.get("focus", {}), state.get("focus", {}))
     return {
         "brief": state.get("brief"),
         "study": state.get("study"),
@@ -38,6 +42,7 @@ def content(state: CampaignState) -> JSON:
             for language, translated in state.get("translations", {}).items()
             if "failure" in translated
         },
+        "focus": {name: given.get(name) for name in (EVERYWHERE, *ordered)},
         "creatives": [
             creative
             for made in state.get("creatives", {}).values()
@@ -61,6 +66,7 @@ def _variant_view(copy: Mapping[str, JSON], placements: Sequence[str], variant: 
     own = copy.get(desk(CAMPAIGN.id, variant), {})
     return {
         "headlines": own.get("headline", []),
+        SUBLINE: next(iter(own.get(SUBLINE, [])), None),
         "call_to_action": next(iter(own.get("call_to_action", [])), None),
         ALT_TEXT: next(iter(own.get(ALT_TEXT, [])), None),
         "placements": {name: copy[at] for name in placements if (at := desk(name, variant)) in copy},
@@ -75,8 +81,7 @@ def copy_of(view: JSON) -> dict[str, JSON]:
 
 def _desks_of(view: JSON, variant: str) -> dict[str, JSON]:
     own = {"headline": view["headlines"], "call_to_action": [view["call_to_action"]], "hashtags": []}
-    if view.get(ALT_TEXT) is not None:
-        own[ALT_TEXT] = [view[ALT_TEXT]]
+    own |= {slot: [view[slot]] for slot in (SUBLINE, ALT_TEXT) if view.get(slot) is not None}
     texts = {CAMPAIGN.id: own, **view["placements"]}
     return {desk(name, variant): said for name, said in texts.items()}
 
@@ -95,7 +100,21 @@ def shown(gate: Gate, state: CampaignState) -> JSON:
     everything = content(state)
     if gate == "copy":
         return {key: everything[key] for key in ("brief", "study", "copy", "verdict", "claims")}
-    return {key: everything[key] for key in ("copy", "translations", "failures", "creatives", "verdict", "claims")}
+    seen = ("copy", "translations", "failures", "focus", "creatives", "verdict", "claims")
+    return {key: everything[key] for key in seen}
+
+
+def edited(state: CampaignState) -> frozenset[str]:
+    """The languages whose texts a person has changed at a gate."""
+    order, found = state["order"], set[str]()
+    for decision in state.get("decisions", []):
+        if decision["type"] == "edit" and decision["gate"] == "copy":
+            found.add(order.get("source_language", "en"))
+        elif decision["type"] == "edit":
+            pointers = decision.get("edits", {})
+            found |= {pointer.split("/")[2] for pointer in pointers if pointer.startswith("/translations/")}
+            found |= set() if pointers else {*order["languages"]}  # an edit in other forms names no texts
+    return frozenset(found)
 
 
 def revision(gate: Gate, state: CampaignState) -> str:

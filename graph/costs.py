@@ -25,6 +25,15 @@ def entry(step: str, answer: Answer[Any], *, language: str | None = None) -> JSO
     }
 
 
+def writers(costs: Sequence[Mapping[str, Any]], source_language: str) -> dict[str, str]:
+    """Which model wrote or translated the texts of each language; several by comma, the first one first."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for cost in costs:
+        if cost["step"] in ("write_copy", "translate"):
+            found[cost["language"] or source_language][cost["model"]] = None
+    return {language: ", ".join(models) for language, models in found.items()}
+
+
 def total(costs: Sequence[Mapping[str, Any]]) -> JSON:
     """The sum of `costs`: dollars as decimal strings, in all and by step, tokens, calls.
 

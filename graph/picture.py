@@ -16,7 +16,7 @@ _PLACE = re.compile(r"(<!-- graph: begin -->\n).*?(<!-- graph: end -->)", re.DOT
 
 def mermaid() -> str:
     """The campaign graph as a Mermaid flowchart; a diamond asks a person."""
-    unconnected = cast("Any", type("Unconnected", (), {"models": None, "assets": None}))
+    unconnected = cast("Any", type("Unconnected", (), {"models": None, "assets": None, "signer": None}))
     drawn = build_campaign(unconnected).compile().get_graph()
     lines = ["flowchart TD"]
     lines += [f"    {_shape(name)}" for name in drawn.nodes]

@@ -8,6 +8,8 @@ from langgraph.types import Send
 from agents.copywriter import CAMPAIGN
 from graph.content import revision, with_alt_text
 from graph.desks import VARIANTS, desk, placement_of, variant_of, written_for
+from graph.look import in_force
+from graph.moderation import PICTURE
 from graph.state import JSON, CampaignState, Gate, Render, Translate, WriteCopy
 
 
@@ -71,7 +73,7 @@ def after_creatives_gate(state: CampaignState) -> list[Send] | str | list[str]:
         case "respond":
             return _onwards(state)
         case "edit":
-            return "moderate_translations"
+            return "moderate_translations" if state["order"]["languages"] else _render(state)
         case "approve" if _approved("creatives", state):
             return "package"
         case _:
@@ -137,7 +139,9 @@ def _writing(state: CampaignState, group: list[str], findings: list[JSON]) -> Wr
         desks=group,
         angle=_angle(state, variant_of(group[0])),
         previous={name: written[name] for name in group if name in written},
-        feedback=[finding for finding in findings if finding["placement"] in group],
+        feedback=[
+            finding for finding in findings if finding["placement"] in group and finding["field"] != PICTURE
+        ],
         comment=state.get("comment"),
         take=_take(state),
     )
@@ -191,6 +195,7 @@ def _render(state: CampaignState) -> list[Send]:
                 language=language,
                 variant=variant_of(name),
                 lines=copy[name],
+                focus=in_force(state["order"].get("focus", {}), state.get("focus", {})),
             ),
         )
         for language, copy in lines.items()

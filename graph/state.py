@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
 from agents.product import Line, Product
+from graph.look import Brand, FocusBox
 
 JSON = dict[str, Any]
 V = TypeVar("V")
@@ -20,6 +21,24 @@ Term = Line
 
 Gate = Literal["copy", "creatives"]
 Approval = Literal["required", "flagged", "none"]
+
+
+class Lookalike(BaseModel):
+    """An earlier picture that looks like the product's photo, and the campaign that last used it, if one did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    seen_at: str = Field(description="When it was first uploaded, RFC 3339.")
+    campaign_id: str | None = None
+    campaign: str | None = None
+
+    def __str__(self) -> str:
+        used = f" for the campaign “{self.campaign}” ({self.campaign_id})" if self.campaign else ""
+        return (
+            f"The photo looks like another one, uploaded on {self.seen_at[:10]}{used}: asset {self.sha256[:12]}. "
+            "Make sure that it is the one you mean."
+        )
 
 
 class Picture(BaseModel):
@@ -32,6 +51,12 @@ class Picture(BaseModel):
     width: int = Field(gt=0, description="Pixels, upright.")
     height: int = Field(gt=0, description="Pixels, upright.")
     bytes: int = Field(gt=0)
+    lookalikes: tuple[Lookalike, ...] = Field(default=(), description="Other files that look like it.")
+    notice: str | None = Field(default=None, description="Its copyright notice.")
+    source_says: str | None = Field(default=None, description="Its digital source type, as it states it.")
+    reserved: str | None = Field(
+        default=None, description="By what its owner reserves rights in it, in sentences."
+    )
 
 
 class Order(BaseModel):
@@ -51,7 +76,10 @@ class Order(BaseModel):
     variants: int = Field(default=1, ge=1, le=2, description="2 for an A/B test: the copy is written twice.")
     keep: list[Term] = Field(default_factory=list[Term], max_length=50)
     glossary: dict[str, dict[Term, Term]] = Field(default_factory=dict[str, dict[Term, Term]])
+    brand: Brand | None = None
+    focus: dict[str, FocusBox] = Field(default_factory=dict[str, FocusBox])
     picture: Picture
+    image_licence: str | None = Field(default=None, description="What lets the client use the photo.")
 
 
 ORDER_EXAMPLE: JSON = {
@@ -83,6 +111,7 @@ class CampaignState(TypedDict, total=False):
     study: JSON  # study
     copy: Annotated[dict[str, JSON], merge]  # write_copy, gate_copy: desk → texts by slot
     translations: Annotated[dict[str, JSON], merge]  # translate, gate_creatives: language → texts, or its failure
+    focus: Annotated[dict[str, JSON | None], merge]  # gate_creatives: placement or "all" → box, or none any more
     creatives: Annotated[dict[str, list[JSON]], merge]  # render: language and variant → pictures
     verdicts: Annotated[dict[str, JSON], merge]  # moderation: "copy" or a language → verdict
     claims: Annotated[dict[str, list[JSON]], merge]  # moderation: "copy" or a language → claims and their ground
@@ -129,3 +158,4 @@ class Render(TypedDict):
     language: str
     variant: str
     lines: JSON
+    focus: dict[str, JSON]

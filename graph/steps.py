@@ -17,15 +17,17 @@ from agents.model import BudgetSpent, Model, ModelError, ModelGarbled, ModelReje
 from graph import approval, rules
 from graph.approval import Decision, Resume
 from graph.calls import checkpointed, model_of
-from graph.content import ALT_TEXT, content, copy_of, revision, shown
-from graph.costs import entry, total
+from graph.content import ALT_TEXT, SUBLINE, content, copy_of, edited, revision, shown
+from graph.costs import entry, total, writers
 from graph.desks import VARIANTS, desk, placement_of, spoken_for, variant_of, written_for
+from graph.look import Brand
 from graph.moderation import Moderation, about_photo, screened
 from graph.state import JSON, CampaignState, Gate, Order, Render, Translate, WriteCopy
 from tools import package
-from tools.assets import AssetStore
-from tools.creatives import Photo, drawn, opened
-from tools.imaging.rights import reserved
+from tools.assets import AssetRef, AssetStore
+from tools.creatives import Lines, Photo, drawn, opened
+from tools.house import House, furnished
+from tools.imaging.signing import Signer
 from tools.languages import language as language_of
 from tools.placements import PLACEMENTS
 
@@ -44,6 +46,7 @@ class Ports:
 
     models: Models
     assets: AssetStore
+    signer: Signer | None = None
 
 
 class Steps:
@@ -52,6 +55,7 @@ class Steps:
     def __init__(self, ports: Ports) -> None:
         self._models = ports.models
         self._assets = ports.assets
+        self._signer = ports.signer
         self._moderation = Moderation(ports.models)
         self._write = checkpointed("copywriter", self._ask_copywriter)
         self._translate = checkpointed("translator", self._ask_translator)
@@ -76,21 +80,20 @@ class Steps:
     async def study(self, state: CampaignState) -> Update:
         """Look at the photo: where the product is, and how to say it in words."""
         order = _order(state)
-        data = await self._source(order)
-        photo = await _opened(data, order)
+        photo = await _opened(await self._source(order), order)
         proxy = await asyncio.to_thread(photo.proxy)
         model = self._model(order.tenant)
         study = resizer.study_picture(
             model, order.product, picture=proxy, media_type="image/jpeg", language=order.source_language
         )
-        answer, found, measured, reservation = await asyncio.gather(
+        answer, found, measured = await asyncio.gather(
             study,
             screened(moderator.screen_picture(model, proxy, "image/jpeg")),
             asyncio.to_thread(photo.measure),
-            asyncio.to_thread(reserved, data),
         )
-        if reservation:
-            found.append(about_photo("picture-reserved", "warn", str(reservation)))
+        if order.picture.reserved:
+            found.append(about_photo("picture-reserved", "warn", order.picture.reserved))
+        found += [about_photo("picture-near-duplicate", "info", str(one)) for one in order.picture.lookalikes]
         kept = {**answer.output.model_dump(), **measured, "findings": found}
         return {"study": kept, "costs": [entry("study", answer)]}
 
@@ -140,14 +143,24 @@ class Steps:
     async def render(self, state: Render) -> Update:
         """Make every picture of one language and variant."""
         order, variant = Order.model_validate(state["order"]), state.get("variant", VARIANTS[0])
-        photo = await _opened(await self._source(order), order)
+        photo = (await _opened(await self._source(order), order)).known_as(
+            order.picture.source_says, order.picture.notice
+        )
+        lines = state["lines"]
         made = await drawn(
             photo,
             [PLACEMENTS[name] for name in order.placements],
             language=language_of(state["language"]),
-            headline=state["lines"]["headline"][0],
-            call_to_action=state["lines"]["call_to_action"][0],
+            lines=Lines(
+                lines["headline"][0],
+                lines["call_to_action"][0],
+                next(iter(lines.get(SUBLINE, [])), None),
+                (order.product.name,),
+            ),
             measured=state["study"],
+            given=state.get("focus", {}),
+            house=await self._house(order),
+            signer=self._signer,
         )
         creatives = [
             {
@@ -155,11 +168,13 @@ class Steps:
                 "size": one.size,
                 "language": state["language"],
                 "variant": variant,
-                "asset": (await self._assets.put(one.data, one.media_type, tenant=order.tenant)).as_json()
+                "asset": (await self._keep(one.data, one.media_type, order)).as_json()
                 | {"width": one.width, "height": one.height},
-                "alt_text": next(iter(state["lines"].get(ALT_TEXT, [])), state["study"]["alt_text"]),
+                "alt_text": next(iter(lines.get(ALT_TEXT, [])), state["study"]["alt_text"]),
+                "focus": one.focus,
                 "checks": one.checks,
                 "remarks": one.remarks,
+                "provenance": one.provenance,
             }
             for one in made
         ]
@@ -188,8 +203,10 @@ class Steps:
             pictures,
             cost=total(state.get("costs", [])),
             approved=state.get("approved", {}),
+            writers=writers(state.get("costs", []), order.source_language),
+            edited=edited(state),
         )
-        kept = await self._assets.put(built.data, "application/zip", tenant=order.tenant)
+        kept = await self._keep(built.data, "application/zip", order)
         return {"package": {"asset": kept.as_json(), "files": built.files}, "outcome": "completed"}
 
     def _ask(self, gate: Gate, state: CampaignState) -> Update:
@@ -306,8 +323,18 @@ class Steps:
     def _model(self, tenant: str, *, take: int = 0, step: str | None = None) -> Model:
         return model_of(self._models, tenant, take=take, step=step)
 
+    async def _keep(self, data: bytes, media_type: str, order: Order) -> AssetRef:
+        return await self._assets.put(data, media_type, tenant=order.tenant, owner=order.id)
+
     async def _source(self, order: Order) -> bytes:
         return await self._assets.get(order.picture.sha256, tenant=order.tenant)
+
+    async def _house(self, order: Order) -> House:
+        brand = order.brand or Brand()
+        named = {part: sha for part in ("logo", "font", "bold_font") if (sha := getattr(brand, part))}
+        data = {part: await self._assets.get(sha, tenant=order.tenant) for part, sha in named.items()}
+        colours = brand.model_dump(include={"primary", "secondary", "ink", "ground"})
+        return await furnished(colours, **data)
 
 
 async def _opened(data: bytes, order: Order) -> Photo:
@@ -415,14 +442,15 @@ def complete(
     return {name: written[name] for name in asked}
 
 
-def _apply(gate: Gate, state: CampaignState, edited: JSON) -> CampaignState:
+def _apply(gate: Gate, state: CampaignState, changed: JSON) -> CampaignState:
     if gate == "copy":
-        return {"copy": copy_of(edited["copy"])}
+        return {"copy": copy_of(changed["copy"])}
     return {
+        "focus": changed[approval.FOCUS],
         "translations": {
             language: _retold(state["translations"][language], copy_of(view))
-            for language, view in edited["translations"].items()
-        }
+            for language, view in changed["translations"].items()
+        },
     }
 
 

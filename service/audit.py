@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, select
 from sqlalchemy.engine import CursorResult
 
 from service.database import Database
@@ -25,23 +25,25 @@ class Audit:
         told = "\0".join(names).encode()
         return hmac.new(self._key, told, hashlib.sha256).hexdigest()[:32]
 
-    async def note(self, caller: Caller, action: str, target: str | None = None, **facts: Any) -> None:
+    async def note(
+        self, caller: Caller, action: str, target: str | None = None, facts: Mapping[str, Any] | None = None
+    ) -> None:
         """Write an entry; `facts` are numbers and ids of ours only."""
         entry = AuditEntry(
-            id=new_id(), at=now(), tenant=self.pseudonym(caller.tenant), action=action, target=target, facts=facts,
+            id=new_id(), at=now(), tenant=self.pseudonym(caller.tenant), action=action, target=target,
+            facts=dict(facts or {}),
             actor=self.pseudonym(caller.tenant, caller.subject),
         )  # fmt: skip
         async with self._database.writing() as session:
             session.add(entry)
 
-    async def page(self, tenant: str, *, after: tuple[str, str] | None, limit: int) -> Sequence[AuditEntry]:
-        """Up to `limit` of the tenant's entries, newest first, older than `after` (at, id)."""
+    async def page(self, tenant: str, *, before: str | None, limit: int) -> Sequence[AuditEntry]:
+        """Up to `limit` of the tenant's entries, newest first, older than the one with the id `before`."""
         rows = select(AuditEntry).where(AuditEntry.tenant == self.pseudonym(tenant))
-        if after:
-            rows = rows.where(tuple_(AuditEntry.at, AuditEntry.id) < tuple_(*after))
-        async with self._database.reading() as session:
-            found = await session.scalars(rows.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(limit))
-            return found.all()
+        if before:
+            rows = rows.where(AuditEntry.id < before)
+        async with self._database.listing() as session:
+            return (await session.scalars(rows.order_by(AuditEntry.id.desc()).limit(limit))).all()
 
     async def forget(self, *, before: str) -> int:
         """Delete entries older than that; how many."""

@@ -1,28 +1,33 @@
 """What callers can do with campaigns, whether they come by REST, by page or by command."""
 
-import asyncio
+import contextlib
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from graph import rules
 from graph.approval import Decision, EditRefused, edited, findings
 from graph.content import content, copy_of
+from graph.look import Brand
 from graph.state import Gate, Order, Picture
+from service import uploads, webhooks
 from service.api.models import CampaignRequest, DecisionRequest, RetryRequest
+from service.edge.soundness import unsound
 from service.identity import Caller
 from service.problems import Problem, conflict, invalid, not_found, sentence
 from service.records import IdempotencyConflict
-from service.tables import AWAITING, ENDED, Campaign, Decided, new_id, now
+from service.tables import AWAITING, ENDED, GATES, Campaign, Decided, new_id, now
+from service.uploads import Upload
 from service.wiring import Fanfare, model_languages
 from tools.assets import AssetNotFound
-from tools.imaging.source import UnusablePicture, inspect
 
 
 def parse_request(body: bytes) -> CampaignRequest:
     """The request in `body` (JSON); raises a 422 problem that names what is wrong."""
+    if problem := unsound(body):
+        raise problem
     try:
         return CampaignRequest.model_validate_json(body)
     except ValidationError as error:
@@ -35,44 +40,51 @@ def refusal(error: ValidationError) -> Problem:
     return invalid(sentence(errors), errors)
 
 
-async def picture_of(fanfare: Fanfare, caller: Caller, data: bytes) -> Picture:
-    """Check an uploaded photo by decoding it, then keep it. Raises a 413 or 422 problem."""
-    if len(data) > fanfare.settings.upload_max_bytes:
-        raise too_large(fanfare)
-    try:
-        info = await asyncio.to_thread(inspect, data)
-    except UnusablePicture as error:
-        raise invalid(str(error), [{"loc": ["image"], "msg": str(error)}]) from None
-    kept = await fanfare.assets.put(data, info.media_type, tenant=caller.tenant)
-    return Picture(width=info.width, height=info.height, **kept.as_json())
-
-
-def too_large(fanfare: Fanfare) -> Problem:
-    """413: the photo is over the limit."""
-    limit = fanfare.settings.upload_max_bytes / 1e6
-    return Problem(413, "too-large", "Too large", f"The photo is over {limit:g} MB; send a smaller one.")
-
-
 async def create(
     fanfare: Fanfare,
     caller: Caller,
     request: CampaignRequest,
-    image: bytes | None,
+    image: Upload | None,
     *,
     idempotency_key: str | None = None,
 ) -> Campaign:
-    """Write the campaign down and start it; an idempotency key seen before answers the first one."""
+    """Write the campaign down and start it; an idempotency key seen before answers the first one.
+
+    Raises 422 problems, and 413 and 429 problems when the tenant's quotas are used up: then nothing is kept.
+    """
     _writable(fanfare, request)
-    picture = await _picture(fanfare, caller, request, image)
-    asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "brand", "webhook_url"})
     campaign_id = new_id()
-    order = Order.model_validate({**asked, "id": campaign_id, "tenant": caller.tenant, "picture": picture})
+    if await fanfare.records.by_key(caller.tenant, idempotency_key):
+        return await _create(fanfare, caller, request, image, idempotency_key, campaign_id)
+    async with fanfare.quotas.campaign(caller.tenant) as taken:
+        campaign = await _create(fanfare, caller, request, image, idempotency_key, campaign_id)
+        taken.used = campaign.id == campaign_id
+        return campaign
+
+
+async def _create(
+    fanfare: Fanfare,
+    caller: Caller,
+    request: CampaignRequest,
+    image: Upload | None,
+    idempotency_key: str | None,
+    campaign_id: str,
+) -> Campaign:
+    if request.webhook_url is not None:
+        await webhooks.accept(fanfare.outbound, request.webhook_url, field="webhook_url")
+        await fanfare.webhooks.ensure_secret(caller.tenant)
+    picture = await _picture(fanfare, caller, request, image)
+    await _check_brand(fanfare, caller, request.brand)
+    asked = request.model_dump(mode="json", exclude={"image", "budget_usd", "webhook_url"})
+    seen = await fanfare.pictures.lookalikes(picture.sha256, tenant=caller.tenant)
+    shown = picture.model_copy(update={"lookalikes": seen})
+    order = Order.model_validate({**asked, "id": campaign_id, "tenant": caller.tenant, "picture": shown})
     created = now()
     campaign = Campaign(
         id=campaign_id, tenant=caller.tenant, name=request.product.name, status="queued", step=None, progress=0.0,
         order=order.model_dump(mode="json"), cost={}, error=None, decision=None,
         budget_usd=str(request.budget_usd) if request.budget_usd is not None else None,
-        idempotency_key=idempotency_key, body_hash=_body_hash(request, picture),
+        webhook_url=request.webhook_url, idempotency_key=idempotency_key, body_hash=_body_hash(request, image),
         created_by=caller.subject, created_at=created, updated_at=created,
     )  # fmt: skip
     try:
@@ -82,6 +94,7 @@ async def create(
             "idempotency-conflict", "This Idempotency-Key was used for another campaign; use a new one."
         ) from None
     if written is campaign:
+        await fanfare.pictures.used(picture.sha256, campaign_id, tenant=caller.tenant)
         await fanfare.events.publish(campaign_id, "status", {"status": "queued"})
         fanfare.runs.go(campaign_id)
     return written
@@ -116,6 +129,8 @@ async def approval(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
 async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: DecisionRequest) -> Campaign:
     """Take a decision, of many at once exactly one, and go on. Raises 409 and 422 problems."""
     _is_open(campaign, request)
+    if request.type == "approve" and fanfare.settings.four_eyes:
+        await _require_other_eyes(fanfare, caller, campaign)
     if request.type == "edit":
         await _check_edit(fanfare, campaign, request)
     if request.type == "approve":
@@ -126,12 +141,12 @@ async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: 
     decision = Decision(
         type=request.type,
         revision=request.revision,
-        edits=request.edits,
+        edits=request.plain,
         message=request.comment if request.type == "respond" else None,  # nobody else reads it
     )
     decided = Decided(
         id=new_id(), tenant=campaign.tenant, campaign_id=campaign.id, gate=request.gate, revision=request.revision,
-        type=request.type, by=caller.subject, comment=request.comment, edits=dict(request.edits),
+        type=request.type, by=caller.signature, comment=request.comment, edits=request.plain,
         decided_at=now(),
     )  # fmt: skip
     resume = decision.model_dump(exclude_none=True, exclude_defaults=True)
@@ -169,17 +184,26 @@ async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Ca
     return await _again(fanfare, campaign)
 
 
-async def package(fanfare: Fanfare, campaign: Campaign) -> bytes:
-    """The finished package; raises a 409 problem before it is finished."""
+def package(campaign: Campaign) -> str:
+    """The finished package's SHA-256; raises a 409 problem before it is finished."""
     if campaign.package_sha256 is None:
         raise conflict("not-completed", f"The campaign is {_said(campaign)}; its package is not made yet.")
-    return await fanfare.assets.get(campaign.package_sha256, tenant=campaign.tenant)
+    return campaign.package_sha256
 
 
 def gate_of(campaign: Campaign) -> Gate | None:
     """The gate that the campaign sleeps at, or None."""
-    gates: dict[str, Gate] = {"awaiting_copy_approval": "copy", "awaiting_creative_approval": "creatives"}
-    return gates.get(campaign.status)
+    return GATES.get(campaign.status)
+
+
+async def standing(fanfare: Fanfare, campaign: Campaign, gate: Gate) -> Literal["waiting", "open", "decided"]:
+    """Whether `gate` is still to come, or is open, or has nothing left to decide."""
+    if gate_of(campaign) == gate:
+        return "open"
+    taken = campaign.decision if campaign.step == f"gate_{gate}" else None
+    if campaign.ended or (taken and taken["type"] in ("approve", "reject")):
+        return "decided"
+    return "decided" if gate in (await fanfare.runs.state(campaign.id)).get("approved", {}) else "waiting"
 
 
 def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
@@ -195,22 +219,36 @@ def _writable(fanfare: Fanfare, request: CampaignRequest) -> None:
             raise invalid(detail, [{"loc": ["languages"], "msg": detail}])
 
 
-async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: bytes | None) -> Picture:
+async def _picture(fanfare: Fanfare, caller: Caller, request: CampaignRequest, image: Upload | None) -> Picture:
     if image is not None and request.image is None:
-        return await picture_of(fanfare, caller, image)
+        return await uploads.keep(fanfare, caller, image)
     if image is not None or request.image is None:
         detail = "A campaign needs one photo: a part `image`, or in JSON the sha256 of an uploaded asset."
         raise invalid(detail, [{"loc": ["image"], "msg": detail}])
-    try:
-        data = await fanfare.assets.get(request.image, tenant=caller.tenant)
-    except AssetNotFound:
-        detail = f"No asset {request.image} is stored; upload it with POST /v1/assets first."
-        raise invalid(detail, [{"loc": ["image"], "msg": detail}]) from None
-    return await picture_of(fanfare, caller, data)
+    return await uploads.known(fanfare, caller, request.image)
 
 
-def _body_hash(request: CampaignRequest, picture: Picture) -> str:
-    asked = request.model_dump(mode="json", exclude={"image"}) | {"image": picture.sha256}
+async def _check_brand(fanfare: Fanfare, caller: Caller, brand: Brand | None) -> None:
+    """Refuse a brand whose files are not stored, or are of another kind than they are named for."""
+    for part, kind in (("logo", "image"), ("font", "font"), ("bold_font", "font")):
+        sha256 = getattr(brand, part, None)
+        if sha256 is None:
+            continue
+        found = None
+        if await fanfare.assets.renew(sha256, tenant=caller.tenant):
+            with contextlib.suppress(AssetNotFound):
+                found = (await fanfare.assets.find(sha256, tenant=caller.tenant)).media_type
+        if found is None or not found.startswith(f"{kind}/"):
+            lack = f"is {found}, not {'a picture' if kind == 'image' else 'a font'}" if found else "is not stored"
+            detail = f"The brand's {part}, asset {sha256}, {lack}; upload it with POST /v1/assets first."
+            raise invalid(detail, [{"loc": ["brand", part], "msg": detail}])
+
+
+def _body_hash(request: CampaignRequest, image: Upload | None) -> str:
+    """The hash of what was sent, which is not always what is kept."""
+    asked = request.model_dump(mode="json")
+    if image is not None:
+        asked["image"] = hashlib.sha256(image.data).hexdigest()
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -238,10 +276,20 @@ def _said(campaign: Campaign) -> str:
     return campaign.status.replace("_", " ")
 
 
+async def _require_other_eyes(fanfare: Fanfare, caller: Caller, campaign: Campaign) -> None:
+    """Refuse whoever has edited the campaign, and the guests of whoever has."""
+    decided = await fanfare.records.decisions(campaign.id)
+    editors = {one.by for one in decided if one.type == "edit"}
+    if editors & {caller.subject, caller.sponsor}:
+        who = "You have" if caller.subject in editors else "Whoever made this link has"
+        detail = f"{who} edited this campaign, so somebody else must approve it."
+        raise Problem(403, "four-eyes", "Forbidden", detail)
+
+
 async def _check_edit(fanfare: Fanfare, campaign: Campaign, request: DecisionRequest) -> None:
     """Apply the edit to a copy of what is shown, and refuse it where the rules block."""
     shown = (await approval(fanfare, campaign))["content"]
-    decision = Decision(type="edit", revision=request.revision, edits=request.edits)
+    decision = Decision(type="edit", revision=request.revision, edits=request.plain)
     try:
         changed = edited(request.gate, shown, decision)
     except EditRefused as error:
@@ -292,5 +340,5 @@ async def content_of(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
     """The content as far as the campaign has come, creatives with the address of their picture."""
     seen = content(await fanfare.runs.state(campaign.id))
     for creative in seen["creatives"]:
-        creative["url"] = f"/v1/assets/{creative['asset']['sha256']}"
+        creative["url"] = fanfare.picture_links.to(creative["asset"]["sha256"], tenant=campaign.tenant)
     return seen

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
-from sqlalchemy.exc import SQLAlchemyError
 
-from graph.checkpoints import FAILURES, CheckpointStoreError
 from service.app import create_app
-from service.embedded import EmbeddedServerFailed
-from service.server import serving
+from service.server import opened, serving
 from service.settings import Settings
-from service.wiring import open_fanfare
 
 _TIMEOUT = httpx2.Timeout(60.0, read=120.0)
 
@@ -26,13 +22,6 @@ class Refused(Exception):
         super().__init__(problem.get("detail", "The service refused."))
         self.problem = problem
         self.status = int(problem.get("status", 500))
-
-
-class Unavailable(Exception):
-    """A store that the settings name cannot be opened; the message says which."""
-
-
-_MISSING = (CheckpointStoreError, EmbeddedServerFailed, SQLAlchemyError, ValueError, *FAILURES)
 
 
 @dataclass(frozen=True)
@@ -57,9 +46,9 @@ class Client:
             raise Refused(_problem(answer))
         return answer.json()
 
-    async def download(self, path: str) -> bytes:
+    async def download(self, path: str, *, method: str = "GET", **kwargs: Any) -> bytes:
         """The bytes at `path`; raises `Refused`."""
-        answer = await self.http.get(path)
+        answer = await self.http.request(method, path, **kwargs)
         if answer.is_error:
             raise Refused(_problem(answer))
         return answer.content
@@ -84,22 +73,20 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def connect(
-    settings: Settings, server: str | None, *, command: str, recover: bool = True
+    settings: Settings, server: str | None, *, command: str, key: str | None = None, recover: bool = True
 ) -> AsyncGenerator[Client]:
-    """A client of `server`, or of a service that this process runs on its own data folder.
+    """A client of `server`, who shows it `key`, or of a service that this process runs on its own data folder.
 
-    With `recover` that service goes on with unfinished campaigns as well.
+    With `recover` that service goes on with unfinished campaigns as well. Its own folder needs no key.
     """
     async with contextlib.AsyncExitStack() as stack:
         if server is None:
-            opening = open_fanfare(settings, command=command, recover=recover)
-            try:
-                fanfare = await stack.enter_async_context(opening)
-            except _MISSING as error:
-                raise Unavailable(str(error)) from error
+            fanfare = await stack.enter_async_context(opened(settings, command=command, recover=recover))
             app = create_app(lambda: contextlib.nullcontext(fanfare))
             server = await stack.enter_async_context(serving(app))
-        http = httpx2.AsyncClient(base_url=server, timeout=_TIMEOUT, trust_env=False)
+            key = key or fanfare.authentication.operator_pass
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        http = httpx2.AsyncClient(base_url=server, timeout=_TIMEOUT, trust_env=False, headers=headers)
         yield Client(await stack.enter_async_context(http))
 
 

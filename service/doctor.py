@@ -1,5 +1,6 @@
 """What is configured, what can be reached, what is missing, each with what to do about it."""
 
+import asyncio
 import contextlib
 import platform
 from collections.abc import AsyncGenerator
@@ -7,15 +8,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import httpx2
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agents.model import ModelError
 from graph.checkpoints import FAILURES, CheckpointStoreError, RedisSaver, locate, open_async
-from service.database import Database
+from service import migrations
 from service.embedded import DataFolderInUse, EmbeddedServerFailed, hold, private_server
+from service.outages import DatabaseUnavailable
 from service.settings import Settings
-from service.wiring import open_screen
+from service.wiring import asset_store, open_screen, open_signer
+from tools.assets import AssetStoreUnavailable
+from tools.imaging.signing import UnusableCertificate
 
 _SECONDS = 5.0
 
@@ -46,8 +49,11 @@ async def examine(settings: Settings) -> list[Examined]:
     except OSError as error:
         found.append(Examined("Data folder", "bad", f"{error}; choose another with FANFARE_DATA_DIR"))
     found.append(await _database(settings))
+    found.append(_login(settings))
+    found.append(await _assets(settings))
     found.append(await _model(settings))
     found.append(await _screen(settings))
+    found.append(await asyncio.to_thread(_signing, settings))
     found.append(await _tracing(settings))
     return found
 
@@ -79,11 +85,32 @@ async def _database(settings: Settings) -> Examined:
     if settings.database_url is None:
         return Examined("Database", "ok", "SQLite in the data folder")
     try:
-        async with Database.open(settings.database_url) as database, database.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        return Examined("Database", "bad", f"{error}; check FANFARE_DATABASE_URL")
-    return Examined("Database", "ok", "the one that FANFARE_DATABASE_URL names")
+        schema = await migrations.schema(settings.database_url)
+    except (DatabaseUnavailable, SQLAlchemyError) as error:
+        return Examined("Database", "bad", f"{error} Check FANFARE_DATABASE_URL.")
+    behind = schema.known and settings.migrate == "auto"  # the next start brings it up to date
+    return Examined("Database", "ok" if schema.current else "note" if behind else "bad", str(schema))
+
+
+def _login(settings: Settings) -> Examined:
+    if settings.auth == "none":
+        says = "none: the service listens to this machine only; FANFARE_AUTH=required asks for one"
+        return Examined("Login", "note", says)
+    tokens = settings.jwt_jwks_url or ("a shared secret" if settings.jwt_secret else None)
+    return Examined("Login", "ok", f"API keys{f', and tokens by {tokens}' if tokens else ''}")
+
+
+async def _assets(settings: Settings) -> Examined:
+    if settings.assets_url is None:
+        return Examined("Pictures", "ok", "a folder in the data folder")
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await asset_store(settings).check()
+    except (AssetStoreUnavailable, ValueError) as error:
+        return Examined("Pictures", "bad", str(error))
+    except TimeoutError:
+        return Examined("Pictures", "bad", f"{settings.assets_url} has not answered in {_SECONDS:g} s")
+    return Examined("Pictures", "ok", settings.assets_url)
 
 
 async def _model(settings: Settings) -> Examined:
@@ -123,6 +150,19 @@ def _screens_at(settings: Settings) -> str:
         return f"Azure AI Content Safety; {above}"
     whose = "the rehearsal model's own" if settings.provider == "rehearsal" else "the model server's own"
     return f"{whose}; blocks from a score of {settings.screen_block:g}, warns from {settings.screen_warn:g}"
+
+
+def _signing(settings: Settings) -> Examined:
+    """Has a small picture signed and read back."""
+    try:
+        signer = open_signer(settings)
+    except UnusableCertificate as error:
+        return Examined("Signing", "bad", f"{error} Check FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY.")
+    if signer is None:
+        return Examined(
+            "Signing", "note", "off; set FANFARE_C2PA_CERTIFICATE and FANFARE_C2PA_KEY to sign pictures"
+        )
+    return Examined("Signing", "ok", f"{settings.c2pa_certificate}, {signer.room:,} bytes a picture at most")
 
 
 async def _tracing(settings: Settings) -> Examined:

@@ -3,6 +3,7 @@
 An erasure that was interrupted is called again and goes on: the record goes last.
 """
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -10,13 +11,13 @@ from urllib.parse import quote
 
 import structlog
 from redis.exceptions import ResponseError
-from sqlalchemy import ColumnElement, CursorResult, delete, select, text
+from sqlalchemy import ColumnElement, CursorResult, Result, delete, exists, select, text, update
 
 from graph.checkpoints import FAILURES
 from graph.checkpoints.errors import explain
 from service.identity import Caller
 from service.problems import conflict
-from service.tables import AWAITING, AuditEntry, Base, Campaign
+from service.tables import AWAITING, ApiKey, Asset, AssetReference, Base, Campaign, ReviewLink, SeenPicture
 from service.wiring import PREFIX, Fanfare
 
 log = structlog.get_logger()
@@ -30,8 +31,8 @@ async def erase_campaign(fanfare: Fanfare, caller: Caller, campaign: Campaign) -
     """Stop the campaign if it runs, and erase record, checkpoints, files, remembered answers and events."""
     gone = await _campaign_gone(fanfare, campaign)
     await _scrub(fanfare)
-    await fanfare.audit.note(caller, "campaign.erased", campaign.id, **gone)
-    return {"campaigns": [campaign.id], "erased": gone}
+    await fanfare.audit.note(caller, "campaign.erased", campaign.id, gone)
+    return {"campaigns": [campaign.id], "erased": gone, "elsewhere": _elsewhere(fanfare)}
 
 
 async def erase_tenant(fanfare: Fanfare, caller: Caller, *, confirm: str) -> Report:
@@ -41,17 +42,18 @@ async def erase_tenant(fanfare: Fanfare, caller: Caller, *, confirm: str) -> Rep
         raise conflict("not-confirmed", "To erase a tenant, repeat its name as `confirm`; nothing was erased.")
     total: Counter[str] = Counter()
     erased: list[str] = []
-    async for campaign in _campaigns(fanfare, Campaign.tenant == tenant):
+    total.update(await _strangers_kept_out(fanfare, tenant))
+    async for campaign in campaigns_of(fanfare, Campaign.tenant == tenant):
         total.update(await _campaign_gone(fanfare, campaign))
         erased.append(campaign.id)
     total["answers"] += await fanfare.answers.forget_tenant(tenant)
     total["keys in Redis"] += await _redis_gone(fanfare, tenant)
-    total["assets"] += await fanfare.assets.drop_tenant(tenant)
+    total["assets"] += await _assets_gone(fanfare, tenant)
     total.update(await _rows_gone(fanfare, "tenant", tenant))
     await _scrub(fanfare)
     gone = {name: number for name, number in sorted(total.items()) if number}
-    await fanfare.audit.note(caller, "tenant.erased", **gone)
-    return {"campaigns": erased, "erased": gone}
+    await fanfare.audit.note(caller, "tenant.erased", None, gone)
+    return {"campaigns": erased, "erased": gone, "elsewhere": _elsewhere(fanfare)}
 
 
 async def erase_person(fanfare: Fanfare, caller: Caller, person: str) -> Report:
@@ -69,16 +71,23 @@ async def erase_person(fanfare: Fanfare, caller: Caller, person: str) -> Report:
             await fanfare.saver.aprune([campaign_id])  # the last checkpoint has no comment in it
         elif found:
             open_ones.append(campaign_id)
-    named = [one.id async for one in _campaigns(fanfare, Campaign.tenant == caller.tenant) if _names(one, person)]
+    named = [one.id async for one in campaigns_of(fanfare, Campaign.tenant == caller.tenant) if names(one, person)]
     changed = await fanfare.records.forget_person(caller.tenant, person, as_=ERASED)
     await _scrub(fanfare)
-    await fanfare.audit.note(caller, "person.erased", **changed)
-    return {"erased": changed, "still_open": open_ones, "named_in": named}
+    await fanfare.audit.note(caller, "person.erased", None, changed)
+    return {"erased": changed, "still_open": open_ones, "named_in": named, "elsewhere": _elsewhere(fanfare)}
 
 
-def _names(campaign: Campaign, person: str) -> bool:
+def _elsewhere(fanfare: Fanfare) -> list[str]:
+    """Where copies may be that are not ours to erase."""
+    settings = fanfare.settings
+    traces = f"traces in LangSmith, project {settings.langsmith_project}: each has its campaign's id"
+    return ["backups of the stores"] + ([traces] if settings.langsmith_tracing else [])
+
+
+def names(campaign: Campaign, person: str) -> bool:
     """Whether the client's own words name the person."""
-    return person.casefold() in str(campaign.order["product"]).casefold()
+    return person.casefold() in json.dumps(campaign.order["product"], ensure_ascii=False).casefold()
 
 
 async def _campaign_gone(fanfare: Fanfare, campaign: Campaign) -> dict[str, int]:
@@ -92,7 +101,9 @@ async def _campaign_gone(fanfare: Fanfare, campaign: Campaign) -> dict[str, int]
     }
     # Once more: a run in another process may have written between being told to stop and finding its thread gone.
     await fanfare.saver.adelete_thread(campaign.id)
-    return {**gone, **await _rows_gone(fanfare, "campaign_id", campaign.id), **await _record_gone(fanfare, campaign)}
+    gone |= await _rows_gone(fanfare, "campaign_id", campaign.id)
+    gone |= await _record_gone(fanfare, campaign)
+    return {name: number for name, number in gone.items() if number}
 
 
 async def _rows_gone(fanfare: Fanfare, column: str, value: str) -> dict[str, int]:
@@ -100,19 +111,29 @@ async def _rows_gone(fanfare: Fanfare, column: str, value: str) -> dict[str, int
     gone: dict[str, int] = {}
     async with fanfare.database.writing() as session:
         for table in reversed(Base.metadata.sorted_tables):
-            if column in table.columns and table is not AuditEntry.__table__:
+            if column in table.columns and (table.name, column) not in _SPARED:
                 deleted = await session.execute(delete(table).where(table.columns[column] == value))
-                gone[table.name] = cast("CursorResult[Any]", deleted).rowcount
+                gone[table.name] = _count(deleted)
     return {name: number for name, number in gone.items() if number}
 
 
 async def _record_gone(fanfare: Fanfare, campaign: Campaign) -> dict[str, int]:
+    """Delete the record, and the looks of photos whose bytes are gone."""
+    kept = exists().where(Asset.tenant == SeenPicture.tenant, Asset.sha256 == SeenPicture.sha256)
+    looks = delete(SeenPicture).where(SeenPicture.tenant == campaign.tenant, ~kept)
+    mine = update(SeenPicture).where(SeenPicture.campaign_id == campaign.id).values(campaign_id=None)
     async with fanfare.database.writing() as session:
+        seen = await session.execute(looks.execution_options(synchronize_session=False))
+        await session.execute(mine.execution_options(synchronize_session=False))
         deleted = await session.execute(delete(Campaign).where(Campaign.id == campaign.id))
-    return {"campaigns": cast("CursorResult[Any]", deleted).rowcount}
+    return {"pictures": _count(seen), "campaigns": _count(deleted)}
 
 
-async def _campaigns(fanfare: Fanfare, where: ColumnElement[bool]) -> AsyncIterator[Campaign]:
+def _count(result: Result[Any]) -> int:
+    return cast("CursorResult[Any]", result).rowcount
+
+
+async def campaigns_of(fanfare: Fanfare, where: ColumnElement[bool]) -> AsyncIterator[Campaign]:
     """Every campaign there, a page at a time, also while they are being deleted."""
     last = ""
     while True:
@@ -126,12 +147,46 @@ async def _campaigns(fanfare: Fanfare, where: ColumnElement[bool]) -> AsyncItera
         last = page[-1].id
 
 
+async def _strangers_kept_out(fanfare: Fanfare, tenant: str) -> dict[str, int]:
+    """End keys, links and sessions first, so that nobody creates anew what is about to go."""
+    async with fanfare.database.writing() as session:
+        keys = await session.execute(delete(ApiKey).where(ApiKey.tenant == tenant))
+        links = await session.execute(delete(ReviewLink).where(ReviewLink.tenant == tenant))
+    return {
+        "api_keys": _count(keys),
+        "review_links": _count(links),
+        "sessions": await _sessions_gone(fanfare, tenant),
+    }
+
+
+async def _assets_gone(fanfare: Fanfare, tenant: str) -> int:
+    """Forget every asset of the tenant that is left: uploads that nobody used, and what is held otherwise."""
+    async with fanfare.database.writing() as session:
+        await session.execute(delete(AssetReference).where(AssetReference.tenant == tenant))
+        left = (await session.scalars(select(Asset.sha256).where(Asset.tenant == tenant))).all()
+    return sum([await fanfare.assets.drop(sha256, tenant=tenant) for sha256 in left])
+
+
+async def _sessions_gone(fanfare: Fanfare, tenant: str) -> int:
+    """End every browser's session that is the tenant's."""
+    gone, redis = 0, cast("Any", fanfare.redis)
+    try:
+        async for key in redis.scan_iter(match=f"{PREFIX}:session:*", count=1000):
+            held = await redis.get(key)
+            if held and json.loads(held).get("tenant") == tenant:
+                gone += await redis.delete(key)
+    except FAILURES as error:
+        raise explain(error, where="Redis", thread_id="") from error
+    return gone
+
+
 async def _redis_gone(fanfare: Fanfare, tenant: str) -> int:
     """Delete the keys that have the tenant in their name: purse, quotas, limits."""
     name = quote(tenant, safe="", errors="surrogatepass")
+    redis: Any = fanfare.redis
     try:
-        found = [key async for key in fanfare.redis.scan_iter(match=f"{PREFIX}:{{{name}}}:*", count=1000)]
-        return sum([await fanfare.redis.delete(key) for key in found])
+        found = [key async for key in redis.scan_iter(match=f"{PREFIX}:{{{name}}}:*", count=1000)]
+        return sum([await redis.delete(key) for key in found])
     except FAILURES as error:
         raise explain(error, where="Redis", thread_id="") from error
 
@@ -150,4 +205,5 @@ async def _scrub(fanfare: Fanfare) -> None:
 
 
 _PAGE = 100
+_SPARED = {("audit", "tenant"), ("pictures", "campaign_id")}
 _STOPPED: dict[str, Any] = {"status": "cancelled", "revision": None, "decision": None}

@@ -5,17 +5,26 @@ from typing import Any
 
 from agents.model import ModelError
 from graph.checkpoints import CheckpointStoreError
-from tools.assets import AssetNotFound
+from tools.assets import AssetNotFound, AssetStoreUnavailable
+from tools.imaging.signing import SigningFailed
 
 
 class Problem(Exception):
-    """A refusal: an HTTP status, a code for programs, a sentence for people."""
+    """A refusal: an HTTP status, a code for programs, a sentence for people, and headers if it needs some."""
 
     def __init__(
-        self, status: int, code: str, title: str, detail: str, *, errors: list[dict[str, Any]] | None = None
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str,
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.code, self.title, self.detail, self.errors = status, code, title, detail, errors
+        self.headers = dict(headers or {})
 
     def as_json(self) -> dict[str, Any]:
         """The body of an `application/problem+json` answer."""
@@ -27,6 +36,13 @@ class Problem(Exception):
             "code": self.code,
         }
         return body | ({"errors": self.errors} if self.errors is not None else {})
+
+
+def unauthenticated(code: str, detail: str) -> Problem:
+    """401: nobody knows who calls."""
+    error = "" if code == "login-needed" else ', error="invalid_token"'
+    headers = {"WWW-Authenticate": f'Bearer realm="fanfare"{error}'}
+    return Problem(401, code, "Not logged in", detail, headers=headers)
 
 
 def not_found(what: str) -> Problem:
@@ -51,11 +67,15 @@ def stopped(error: BaseException, step: str | None) -> dict[str, Any]:
             code, detail = error.code, str(error)
         case CheckpointStoreError():
             code, detail = "checkpoint-store", str(error)
+        case SigningFailed():
+            code, detail = "signing-failed", str(error)
         case AssetNotFound():
             code, detail = (
                 "asset-missing",
-                "The campaign's photo is no longer stored; create the campaign again.",
+                "The campaign's photo, logo or font is no longer stored; upload it again and retry.",
             )
+        case AssetStoreUnavailable():
+            code, detail = "asset-store", str(error)
         case _:
             code = "internal-error"
             detail = f"The step failed unexpectedly ({type(error).__name__}); the log has the details."

@@ -3,12 +3,43 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from service.announcements import TYPES, announce
+from service.catalogue import files_of
 from service.database import Database
-from service.tables import AWAITING, Campaign, Decided, Status, now
+from service.tables import (
+    AWAITING,
+    UNFINISHED,
+    ApiKey,
+    AssetReference,
+    Base,
+    Campaign,
+    Decided,
+    ReviewLink,
+    Status,
+    now,
+)
+
+# Written out, not bound: only then does a planner see that the index of unfinished campaigns holds them all.
+_UNFINISHED = Campaign.status.in_(bindparam("unfinished", UNFINISHED, expanding=True, literal_execute=True))
+
+_UNSAYABLE = "\0"  # Postgres has no text with it, and refuses even to look for one
 
 
 class IdempotencyConflict(Exception):
@@ -28,9 +59,10 @@ class Records:
         """
         try:
             async with self._database.writing() as session:
-                session.add(campaign)
+                session.add_all((campaign, *_needed_by(campaign)))
+                await announce(session, campaign, "campaign.created")
         except IntegrityError:
-            earlier = await self._by_key(campaign.tenant, campaign.idempotency_key)
+            earlier = await self.by_key(campaign.tenant, campaign.idempotency_key)
             if earlier is None:
                 raise
             if earlier.body_hash != campaign.body_hash:
@@ -40,6 +72,8 @@ class Records:
 
     async def get(self, campaign_id: str, *, tenant: str | None = None) -> Campaign | None:
         """The campaign, or None; with a tenant, only if it is theirs."""
+        if _UNSAYABLE in campaign_id:
+            return None
         async with self._database.reading() as session:
             found = await session.get(Campaign, campaign_id)
         return found if found and tenant in (None, found.tenant) else None
@@ -47,7 +81,12 @@ class Records:
     async def page(
         self, tenant: str, *, status: str | None, query: str | None, after: tuple[str, str] | None, limit: int
     ) -> Sequence[Campaign]:
-        """Up to `limit` campaigns, newest first, older than `after` (created_at, id)."""
+        """Up to `limit` campaigns, newest first, older than `after` (created_at, id).
+
+        One that was made this moment may be missing.
+        """
+        if query and _UNSAYABLE in query:
+            return []
         wanted: list[ColumnElement[bool]] = [Campaign.tenant == tenant]
         if status:
             wanted.append(Campaign.status == status)
@@ -56,13 +95,13 @@ class Records:
         if after:
             wanted.append(tuple_(Campaign.created_at, Campaign.id) < tuple_(*after))
         rows = select(Campaign).where(*wanted).order_by(Campaign.created_at.desc(), Campaign.id.desc())
-        async with self._database.reading() as session:
+        async with self._database.listing() as session:
             return (await session.scalars(rows.limit(limit))).all()
 
     async def unfinished(self) -> Sequence[str]:
         """The ids of campaigns that were running, or about to, when the last process ended."""
         async with self._database.reading() as session:
-            rows = select(Campaign.id).where(Campaign.status.in_(("queued", "running"))).order_by(Campaign.id)
+            rows = select(Campaign.id).where(_UNFINISHED).order_by(Campaign.id)
             return (await session.scalars(rows)).all()
 
     async def change(
@@ -100,28 +139,39 @@ class Records:
 
     async def decided_by(self, tenant: str, person: str) -> Sequence[Decided]:
         """What a person decided in all campaigns of the tenant, the first decision first."""
-        theirs = select(Decided).where(Decided.tenant == tenant, Decided.by == person).order_by(Decided.id)
+        theirs = select(Decided).where(Decided.tenant == tenant, _by(person)).order_by(Decided.id)
         async with self._database.reading() as session:
             return (await session.scalars(theirs)).all()
 
     async def forget_person(self, tenant: str, person: str, *, as_: str) -> dict[str, int]:
         """Put another name in place of the person's, and drop their comments; how many rows, by table."""
-        decided = update(Decided).where(Decided.tenant == tenant, Decided.by == person)
-        created = update(Campaign).where(Campaign.tenant == tenant, Campaign.created_by == person)
+        statements = {
+            "decisions": update(Decided).where(Decided.tenant == tenant, _by(person)).values(by=as_, comment=None),
+            "campaigns": _renamed(Campaign, Campaign.created_by, tenant, person, as_),
+            "links made": _renamed(ReviewLink, ReviewLink.created_by, tenant, person, as_),
+            "links held": update(ReviewLink)
+            .where(ReviewLink.tenant == tenant, ReviewLink.name == person)
+            .values(name=None),
+            "keys made": _renamed(ApiKey, ApiKey.created_by, tenant, person, as_),
+            "keys held": delete(ApiKey).where(ApiKey.tenant == tenant, ApiKey.name == person),
+        }
         async with self._database.writing() as session:
-            changed = {
-                "decisions": await session.execute(decided.values(by=as_, comment=None)),
-                "campaigns": await session.execute(created.values(created_by=as_)),
+            done = {
+                name: await session.execute(statement.execution_options(synchronize_session=False))
+                for name, statement in statements.items()
             }
-        return {name: cast("CursorResult[Any]", result).rowcount for name, result in changed.items()}
+        return {
+            name: number for name, result in done.items() if (number := cast("CursorResult[Any]", result).rowcount)
+        }
 
     async def count_by_status(self) -> dict[Status, int]:
         """How many campaigns of all tenants are in each status."""
         rows = select(Campaign.status, func.count()).group_by(Campaign.status)
         async with self._database.reading() as session:
-            return {status: number for status, number in await session.execute(rows)}  # noqa: C416 - rows are typed so only
+            return {status: number for status, number in await session.execute(rows)}  # noqa: C416 - so typed
 
-    async def _by_key(self, tenant: str, key: str | None) -> Campaign | None:
+    async def by_key(self, tenant: str, key: str | None) -> Campaign | None:
+        """The campaign that was created with an idempotency key, or None."""
         async with self._database.reading() as session:
             rows = select(Campaign).where(Campaign.tenant == tenant, Campaign.idempotency_key == key)
             return (await session.scalars(rows)).one_or_none() if key else None
@@ -129,5 +179,23 @@ class Records:
 
 async def _update(session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
     statement = update(Campaign).where(condition).values(**values, updated_at=now())
-    result = cast("CursorResult[Any]", await session.execute(statement))
-    return result.rowcount == 1
+    changed = (await session.scalars(statement.returning(Campaign.id))).one_or_none()
+    # In one transaction with the change: no event is lost, and none tells what did not happen.
+    if changed and (kind := TYPES.get(values.get("status", "running"))):
+        await announce(session, await session.get_one(Campaign, changed), kind)
+    return changed is not None
+
+
+def _needed_by(campaign: Campaign) -> list[AssetReference]:
+    """What keeps a campaign's photo and its house's files from the moment that the campaign is there."""
+    assets = sorted(set(files_of(campaign.order)))
+    return [AssetReference(tenant=campaign.tenant, sha256=sha256, owner=campaign.id) for sha256 in assets]
+
+
+def _by(person: str) -> ColumnElement[bool]:
+    """Decisions of a person, who may have come by a link and given that name."""
+    return or_(Decided.by == person, Decided.by.endswith(f" ({person})", autoescape=True))
+
+
+def _renamed(table: type[Base], column: InstrumentedAttribute[Any], tenant: str, person: str, name: str) -> Update:
+    return update(table).where(table.__table__.c.tenant == tenant, column == person).values({column.key: name})

@@ -1,7 +1,10 @@
 """Runs: the sole caller of the graph. Starts, resumes, follows, cancels and drains campaigns."""
 
 import asyncio
+import contextlib
+import random
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
@@ -17,6 +20,7 @@ from graph.content import revision
 from graph.costs import total
 from graph.state import CampaignState, Gate
 from service.events import Events
+from service.outages import DatabaseUnavailable, is_away
 from service.problems import stopped
 from service.records import Records
 from service.tables import AWAITING, Campaign
@@ -26,6 +30,8 @@ log = structlog.get_logger()
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 _TELL_EVERY_SECONDS = 0.25
 _SWEEP_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""How long a campaign waits, in seconds, before a store that was away is tried again, at first and at most."""
 _GATES: dict[str, Gate] = {"gate_copy": "copy", "gate_creatives": "creatives"}
 _UNTOLD = frozenset({*_GATES, "assign", "assemble", "judge", "screen"})
 """Steps that wait, and calls inside a step: nobody needs to hear of them."""
@@ -54,7 +60,7 @@ class Runs:
         self._places = asyncio.Semaphore(limit)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._control = RunControl()
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def recover(self) -> int:
         """Go on with what the last process left unfinished; how many campaigns that are."""
@@ -78,8 +84,8 @@ class Runs:
                 for campaign_id in await self._records.unfinished():
                     if campaign_id not in self._tasks:
                         self.go(campaign_id)
-            except SQLAlchemyError as error:
-                log.warning("sweep_failed", error=str(error))
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
+                log.warning("sweep_failed", error=str(error), exc_info=None if is_away(error) else error)
 
     async def cancel(self, campaign_id: str) -> None:
         """Stop the campaign's run, if one is under way here, and wait until it has stopped."""
@@ -93,7 +99,7 @@ class Runs:
 
     async def drain(self, seconds: float) -> None:
         """Let steps that are under way finish within `seconds`; the rest goes on at the next start."""
-        self._stopping = True
+        self._stopping.set()
         self._control.request_drain()
         tasks = list(self._tasks.values())
         if tasks:
@@ -129,29 +135,52 @@ class Runs:
     async def _after(self, before: asyncio.Task[None] | None, campaign_id: str) -> None:
         if before is not None:
             await _ended(before)
-        async with self._places:
-            if not self._stopping:
-                await self._run(campaign_id)
+        for pause in _pauses():
+            async with self._places:
+                if self._stopping.is_set() or await self._rested(campaign_id):
+                    return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _run(self, campaign_id: str) -> None:
+    async def _rested(self, campaign_id: str) -> bool:
+        """Run the campaign; False when a store was away, so that it has to be taken up again."""
+        try:
+            if campaign := await self._take(campaign_id):
+                await self._run(campaign)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("campaign_waits", campaign=campaign_id, error=str(error))
+            return False
+        return True
+
+    async def _take(self, campaign_id: str) -> Campaign | None:
+        """The campaign, now running; None when it should not run."""
         taken = await self._records.change(
             campaign_id, {"status": "running", "error": None}, where=("queued", "running")
         )
-        campaign = await self._records.get(campaign_id) if taken else None
-        if campaign is None:
-            return
+        return await self._records.get(campaign_id) if taken else None
+
+    async def _run(self, campaign: Campaign) -> None:
         follower = _Follower(campaign, self._records, self._events)
-        await self._tell_status(campaign_id, "running")
+        await self._tell_status(campaign.id, "running")
         try:
             with (
                 self._tracer.campaign(campaign),
-                structlog.contextvars.bound_contextvars(campaign=campaign_id, tenant=campaign.tenant),
+                structlog.contextvars.bound_contextvars(campaign=campaign.id, tenant=campaign.tenant),
             ):
                 await self._drive(campaign, follower)
         except GraphDrained:
-            await self._records.change(campaign_id, {"status": "queued"}, where=("running",))
-        except Exception as error:  # noqa: BLE001 - a process edge: whatever stopped the run is told
+            await self._put_back(campaign)
+        except Exception as error:
+            if is_away(error):
+                await self._put_back(campaign)
+                raise
             await self._fail(campaign, follower, error)
+
+    async def _put_back(self, campaign: Campaign) -> None:
+        if await self._records.change(campaign.id, {"status": "queued"}, where=("running",)):
+            await self._tell_status(campaign.id, "queued")
 
     async def _drive(self, campaign: Campaign, follower: "_Follower") -> None:
         config = _config(campaign.id, budget_usd=campaign.budget_usd)
@@ -254,11 +283,17 @@ class _Follower:
             await self._finished(told["name"], cast("dict[str, Any]", told["result"]))
 
     async def flush(self) -> None:
-        """Write progress and cost into the record, once it is known what earlier runs have cost."""
+        """Write progress and cost into the record, once it is known what earlier runs have cost.
+
+        While the database is away the run goes on, and the next flush tells what this one could not.
+        """
         if not self._begun:
             return
         values = {"step": self.step, "progress": self._progress, "cost": total(self._costs)}
-        await self._records.change(self._campaign.id, values, where=("running",))
+        try:
+            await self._records.change(self._campaign.id, values, where=("running",))
+        except DatabaseUnavailable as error:
+            log.warning("progress_untold", campaign=self._campaign.id, error=str(error))
         self._told = time.monotonic()
 
     async def _started(self, name: str, unit: Any) -> None:
@@ -277,6 +312,14 @@ class _Follower:
             await self._events.publish(self._campaign.id, "cost", total(self._costs))
         if time.monotonic() - self._told > _TELL_EVERY_SECONDS:
             await self.flush()
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds to wait for a store, growing, and no two campaigns in step."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 async def _ended(before: asyncio.Task[None]) -> None:

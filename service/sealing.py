@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-from graph.checkpoints import KeyRing
+from graph.checkpoints import CheckpointKeyMissing, KeyRing
 
 MARK: Final = "$sealed"
 """The key, in JSON, or the beginning, in text, by which a sealed value is known."""
@@ -42,9 +42,9 @@ class SealedJSON(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Decrypt what was encrypted; raises CheckpointKeyMissing without its key."""
-        if not isinstance(value, dict) or MARK not in value:
-            return value
         sealed = cast("dict[str, str]", value)
+        if not isinstance(value, dict) or MARK not in sealed:
+            return cast("Any", value)
         return json.loads(_opened(dialect, sealed[MARK], sealed["data"]))
 
 
@@ -84,7 +84,7 @@ async def _resealed(engine: AsyncEngine, table: Table) -> int:
     page: Sequence[Row[Any]] = ()
     while count == 0 or len(page) == _PAGE:
         after = tuple_(*key) > tuple_(*page[-1][: len(key)]) if page else true()
-        async with engine.begin() as connection:
+        async with engine.execution_options(writing=True).begin() as connection:
             page = (await connection.execute(rows.where(after).with_for_update())).all()
             for row in page:
                 here = and_(*(column == value for column, value in zip(key, row, strict=False)))
@@ -107,14 +107,10 @@ def _ring(dialect: Dialect) -> KeyRing | None:
 def _opened(dialect: Dialect, cipher: str, data: str) -> bytes:
     ring = _ring(dialect)
     if ring is None:
-        raise KeyMissing(
+        raise CheckpointKeyMissing(
             f"The database holds fields encrypted under {cipher!r}; set FANFARE_FIELD_KEYS to read it."
         )
     return ring.decrypt(cipher, base64.b64decode(data))
-
-
-class KeyMissing(Exception):
-    """Fields are encrypted, and there is no ring to open them with."""
 
 
 _PAGE = 200

@@ -51,7 +51,10 @@ class Service:
         """POST a campaign as a form with a photo."""
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         image = PHOTO.read_bytes() if photo is None else photo
-        parts = {"campaign": (None, body, "application/json"), "image": ("photo.jpg", image, "image/jpeg")}
+        parts = {
+            "campaign": (None, body, "application/json"),
+            "image": ("photo", image, "application/octet-stream"),
+        }
         return await self.http.post("/v1/campaigns", files=parts, headers=dict(headers or {}))
 
     async def get(self, path: str) -> Any:
@@ -97,17 +100,18 @@ async def running(settings: Settings) -> AsyncGenerator[Service]:
 
 
 @contextlib.contextmanager
-def process(*arguments: str, url: str, **environment: str) -> Generator[subprocess.Popen[bytes]]:
+def process(*arguments: str, url: str, log: str = "", **environment: str) -> Generator[subprocess.Popen[bytes]]:
     """`fanfare ARGUMENTS` as a process of its own, from when `url` answers; killed at the end."""
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill and stop the process
+    # A pipe that nobody reads would fill and stop the process.
+    told: IO[bytes] = Path(log).open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115
     started = subprocess.Popen(
         [sys.executable, "-m", "service.cli", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.DEVNULL,
-        stderr=log,
+        stderr=told,
     )
     try:
-        _wait_for(url, started, log)
+        _wait_for(url, started, told)
         yield started
     finally:
         started.terminate()
@@ -115,7 +119,7 @@ def process(*arguments: str, url: str, **environment: str) -> Generator[subproce
             started.wait(20)
         started.kill()
         started.wait()
-        log.close()
+        told.close()
 
 
 def _wait_for(url: str, started: subprocess.Popen[bytes], log: IO[bytes]) -> None:

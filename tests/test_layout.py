@@ -76,7 +76,7 @@ def test_what_json_cannot_say_is_found() -> None:
 
 
 def test_no_step_has_an_error_handler() -> None:
-    unconnected = cast("Any", types.SimpleNamespace(models=None, assets=None))
+    unconnected = cast("Any", types.SimpleNamespace(models=None, assets=None, signer=None))
     nodes = build_campaign(unconnected).nodes
     assert len(nodes) > 10
     assert not [name for name, node in nodes.items() if node.error_handler_node or node.is_error_handler]

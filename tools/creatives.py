@@ -2,22 +2,42 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Final, Self
+from types import MappingProxyType
+from typing import Any, Final, Self, cast
 
 from PIL import Image
 
+from tools.house import PLAIN, House
+from tools.imaging.encode import choices
 from tools.imaging.focus import Focus, dominant_colours, find_focus
 from tools.imaging.pool import pool
+from tools.imaging.provenance import Origin, SourceType, stated
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
+from tools.imaging.seal import Seal
 from tools.imaging.shelf import Shelf
+from tools.imaging.signing import Signer
 from tools.imaging.source import SourcePicture, decode
 from tools.languages import Language
 from tools.placements import ImageSize, Placement
 
+EVERYWHERE: Final = "all"
+"""Whoever says where the product is says it for one placement, or under this key for all."""
+
 _PROXY_PIXELS = 768
+Given = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What the pictures of one language say; `names` stay on one line."""
+
+    headline: str
+    call_to_action: str
+    subline: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,8 @@ class Drawn:
     height: int
     checks: dict[str, Any]
     remarks: list[str]
+    focus: dict[str, Any]
+    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +61,7 @@ class Photo:
     """The product's photo, decoded; opening and measuring take CPU time, so do both in a thread."""
 
     source: SourcePicture
+    origin: Origin
 
     @classmethod
     def open(cls, data: bytes, placements: Sequence[Placement] = ()) -> "Photo":
@@ -46,9 +69,19 @@ class Photo:
 
         With `placements` a large JPEG is read at the fraction of its size that they leave their detail.
         """
-        need = _needed(placements)
-        key = (hashlib.sha256(data).digest(), need)
-        return PHOTOS.get(key, lambda: cls(decode(data, need=need)))
+        need, sha256 = _needed(placements), hashlib.sha256(data).hexdigest()
+        return PHOTOS.get((sha256, need), lambda: cls._decoded(data, sha256, need))
+
+    @classmethod
+    def _decoded(cls, data: bytes, sha256: str, need: tuple[int, int] | None) -> Self:
+        source = decode(data, need=need)
+        return cls(source, Origin(sha256, stated(data), source.info.notice))
+
+    def known_as(self, says: str | None, notice: str | None) -> Self:
+        """The photo with what it said of itself before it was cleaned; what its file still says stands."""
+        own = self.origin
+        kind = own.says or cast("SourceType | None", says)
+        return replace(self, origin=replace(own, says=kind, notice=own.notice or notice))
 
     @property
     def weight(self) -> int:
@@ -74,17 +107,37 @@ async def drawn(
     placements: Sequence[Placement],
     *,
     language: Language,
-    headline: str,
-    call_to_action: str,
+    lines: Lines,
     measured: dict[str, Any],
+    given: Given = MappingProxyType({}),
+    house: House = PLAIN,
+    signer: Signer | None = None,
 ) -> list[Drawn]:
     """Every creative of `placements` in one language; `measured` is what `Photo.measure` said.
 
-    Sizes that come out alike are rendered once. The event loop goes on meanwhile; once cancelled, no further
+    `given` is where people say that the product is, by placement or for all of them:
+    {left, top, right, bottom} in shares of the photo.
+    Each says in its metadata how it came about, and is signed where there is a signer. Sizes that come out alike
+    are rendered once. The event loop goes on meanwhile; once cancelled, no further
     picture is begun.
     """
-    plan = _Plan.of(placements, language, headline, call_to_action, measured)
-    return plan.filled(await pool().gather(plan.tasks(photo)))
+    look = CreativeSpec(
+        width=0,
+        height=0,
+        focus=Focus.from_json(measured["focus"]),
+        headline=lines.headline,
+        subline=lines.subline,
+        call_to_action=lines.call_to_action,
+        language=language.code,
+        direction=language.direction,
+        names=lines.names,
+        colours=tuple(measured["colours"]),
+        logo=house.logo,
+        brand=house.brand,
+    )
+    plan = _Plan.of(placements, look, given)
+    seal = Seal(photo.origin, signer)
+    return plan.filled(await pool().gather(plan.tasks(photo, seal)), seal)
 
 
 async def opened(data: bytes, placements: Sequence[Placement] = ()) -> Photo:
@@ -99,34 +152,12 @@ class _Plan:
     places: list[tuple[Placement, ImageSize, CreativeSpec]]
 
     @classmethod
-    def of(
-        cls,
-        placements: Sequence[Placement],
-        language: Language,
-        headline: str,
-        call_to_action: str,
-        measured: dict[str, Any],
-    ) -> Self:
-        focus, colours = Focus.from_json(measured["focus"]), tuple(measured["colours"])
+    def of(cls, placements: Sequence[Placement], look: CreativeSpec, given: Given) -> Self:
+        """The pictures of `placements`, each `look` with what its size asks for."""
+        focuses = {each.id: _focus(look.focus, given.get(each.id, given.get(EVERYWHERE))) for each in placements}
         return cls(
             [
-                (
-                    placement,
-                    size,
-                    CreativeSpec(
-                        width=size.width,
-                        height=size.height,
-                        focus=focus,
-                        max_bytes=size.max_bytes,
-                        format="jpeg" if "jpg" in size.formats else "png",
-                        safe_zone=_safe_zone(size),
-                        headline=headline if placement.picture_text else None,
-                        call_to_action=call_to_action if placement.picture_text and placement.paid else None,
-                        language=language.code,
-                        direction=language.direction,
-                        colours=colours,
-                    ),
-                )
+                (placement, size, _fitted(look, placement, size, focuses[placement.id]))
                 for placement, size in _wanted(placements)
             ]
         )
@@ -136,15 +167,36 @@ class _Plan:
         """Each picture once, in the order in which it is first asked for."""
         return list(dict.fromkeys(spec for _, _, spec in self.places))
 
-    def tasks(self, photo: Photo) -> list[Callable[[], Creative]]:
-        return [partial(render, photo.source, spec) for spec in self.specs]
+    def tasks(self, photo: Photo, seal: Seal) -> list[Callable[[], Creative]]:
+        return [partial(render, photo.source, spec, seal) for spec in self.specs]
 
-    def filled(self, made: Sequence[Creative]) -> list[Drawn]:
+    def filled(self, made: Sequence[Creative], seal: Seal) -> list[Drawn]:
         by_spec = dict(zip(self.specs, made, strict=True))
-        return [_drawn(placement, size, by_spec[spec]) for placement, size, spec in self.places]
+        return [_drawn(placement, size, by_spec[spec], spec.focus, seal) for placement, size, spec in self.places]
 
 
-def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
+def _fitted(look: CreativeSpec, placement: Placement, size: ImageSize, focus: Focus) -> CreativeSpec:
+    lettered = placement.picture_text
+    return replace(
+        look,
+        width=size.width,
+        height=size.height,
+        focus=focus,
+        max_bytes=size.max_bytes,
+        formats=choices(size.formats),
+        safe_zone=_safe_zone(size),
+        headline=look.headline if lettered else None,
+        subline=look.subline if lettered else None,
+        call_to_action=look.call_to_action if lettered and placement.paid else None,
+    )
+
+
+def _focus(measured: Focus, given: Mapping[str, float] | None) -> Focus:
+    """A person's word beats what was measured; which of the photo's sides are plain, only measuring tells."""
+    return replace(Focus.given(**given), plain=measured.plain) if given else measured
+
+
+def _drawn(placement: Placement, size: ImageSize, made: Creative, focus: Focus, seal: Seal) -> Drawn:
     return Drawn(
         placement.id,
         size.name,
@@ -154,6 +206,8 @@ def _drawn(placement: Placement, size: ImageSize, made: Creative) -> Drawn:
         made.height,
         dict(made.checks),
         list(made.remarks),
+        {"box": asdict(focus.box), "point": list(focus.point), "method": focus.method},
+        seal.record(made.operations).as_json() | {"signed": seal.signer is not None},
     )
 
 

@@ -8,7 +8,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -18,7 +19,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from tools.counting import measure
+from tools.hero import Hero, heroes
+from tools.imaging.provenance import packet_of
 from tools.imaging.sheet import SheetCard, SheetHeader, SheetSection, contact_pages
+from tools.inspection import report
 from tools.languages import language
 from tools.placements import PLACEMENTS
 
@@ -26,8 +30,16 @@ JSON = dict[str, Any]
 CONTACT_SHEET = "contact-sheet.jpg"
 """The first page; further ones are numbered."""
 
-_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNRECORDED: JSON = {
+    "source_says": None,
+    "operations": None,
+    "digital_source_type": None,
+    "made_by": None,
+    "notice": None,
+    "signed": False,
+}
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,9 +52,20 @@ class Package:
 
 
 def build(
-    order: JSON, content: JSON, pictures: Mapping[str, bytes], *, cost: JSON, approved: Mapping[str, str]
+    order: JSON,
+    content: JSON,
+    pictures: Mapping[str, bytes],
+    *,
+    cost: JSON,
+    approved: Mapping[str, str],
+    writers: Mapping[str, str],
+    edited: Collection[str],
 ) -> Package:
-    """Pack a campaign: `content` as the API shows it, `pictures` by SHA-256, revisions as approved."""
+    """Pack a campaign: `content` as the API shows it, `pictures` by SHA-256, revisions as approved.
+
+    `writers` names the model that wrote or translated the texts of each language; in those `edited` a person
+    changed some.
+    """
     copies = _copies(order, content)
     made = [_described(creative) for creative in content["creatives"]]
     contents: dict[str, bytes] = {one["path"]: pictures[one["sha256"]] for one in made} | {
@@ -52,13 +75,19 @@ def build(
     contents["copy.csv"] = _csv(copies)
     for number, page in enumerate(_sheet(order, copies, made, pictures, cost), 1):
         contents[CONTACT_SHEET if number == 1 else f"contact-sheet-{number}.jpg"] = page
-    contents["index.html"] = _page(order, content, copies, made, cost)
+    records = _provenance(order, content["creatives"], writers, edited)
+    contents["provenance.json"] = _json({"creatives": records})
+    found = heroes(made, pictures, {record["path"]: packet_of(record) for record in records if record["made_by"]})
+    contents |= {path: file.data for hero in found for path, file in hero.files}
+    if found:
+        contents["responsive.html"] = _responsive(order, found)
+    contents["index.html"] = _page(order, content, copies, made, records, cost)
     contents["manifest.json"] = _json(_manifest(order, content, contents, made, cost, approved))
     return Package(_zip(contents), len(contents))
 
 
 def _copies(order: JSON, content: JSON) -> dict[str, JSON]:
-    kept = ("headlines", "call_to_action", "alt_text", "placements", "variants")
+    kept = ("headlines", "subline", "call_to_action", "alt_text", "placements", "variants")
     spoken = {order["source_language"]: content["copy"], **content["translations"]}
     return {code: {key: copy[key] for key in kept if key in copy} for code, copy in spoken.items()}
 
@@ -90,10 +119,33 @@ def _described(creative: JSON) -> JSON:
     return {
         "path": f"creatives/{folder}/{creative['placement']}/{name}",
         **{key: creative[key] for key in ("placement", "size", "language", "alt_text", "checks")},
+        "focus": creative.get("focus"),
         "variant": variant,
         "remarks": creative.get("remarks", []),
         **asset,
     }
+
+
+def _provenance(
+    order: JSON, creatives: list[JSON], writers: Mapping[str, str], edited: Collection[str]
+) -> list[JSON]:
+    """How each picture came about; of one that was drawn before this was recorded, only its source is known."""
+    source = {"source_sha256": order["picture"]["sha256"]}
+    return [
+        {
+            "path": _described(creative)["path"],
+            **source,
+            **creative.get("provenance", _UNRECORDED),
+            "model": writers.get(creative["language"]) if _has_words(creative) else None,
+            "edited": creative["language"] in edited and _has_words(creative),
+            "licence": order.get("image_licence"),
+        }
+        for creative in creatives
+    ]
+
+
+def _has_words(creative: JSON) -> bool:
+    return any(done["name"] == "text" for done in creative.get("provenance", {}).get("operations", ()))
 
 
 def _manifest(
@@ -137,6 +189,7 @@ def _csv(copies: Mapping[str, JSON]) -> bytes:
 def _lines(copy: JSON) -> Iterator[tuple[str, str, int, str]]:
     own: dict[str, list[str | None]] = {
         "headline": copy["headlines"],
+        "subline": [copy.get("subline")],
         "call_to_action": [copy["call_to_action"]],
         "alt_text": [copy["alt_text"]],
     }
@@ -197,14 +250,21 @@ def _labelled(slots: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     return [*texts, ("hashtags", tags)] if tags else texts
 
 
-def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSON], cost: JSON) -> bytes:
+def _page(
+    order: JSON,
+    content: JSON,
+    copies: Mapping[str, JSON],
+    made: list[JSON],
+    records: list[JSON],
+    cost: JSON,
+) -> bytes:
     claims = _claims(order, content)
     languages = [
         (code, language(code).english, language(code).direction, _variants(copy), claims[code])
         for code, copy in copies.items()
     ]
     return (
-        _template()
+        _template("package.html")
         .render(
             product=order["product"],
             tone=order["tone"],
@@ -212,6 +272,11 @@ def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSO
             content=content,
             cost=cost,
             pictures=made,
+            source=order["picture"],
+            licence=order.get("image_licence"),
+            records={record["path"]: record for record in records},
+            kinds=Counter(_kind(record) for record in records),
+            report=report,
             titles={name: PLACEMENTS[name].title for name in order["placements"]},
             rehearsal=cost["rehearsal"],
         )
@@ -219,9 +284,20 @@ def _page(order: JSON, content: JSON, copies: Mapping[str, JSON], made: list[JSO
     )
 
 
+def _kind(record: JSON) -> str:
+    """The name of its digital source type."""
+    return str(record["digital_source_type"] or "unrecorded").rpartition("/")[2]
+
+
+def _responsive(order: JSON, found: list[Hero]) -> bytes:
+    titles = {hero.language: language(hero.language).english for hero in found}
+    page = _template("responsive.html").render(product=order["product"]["name"], heroes=found, titles=titles)
+    return page.encode()
+
+
 @cache
-def _template() -> Template:
-    source = files("tools").joinpath("package.html").read_text(encoding="utf-8")
+def _template(name: str) -> Template:
+    source = files("tools").joinpath(name).read_text(encoding="utf-8")
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(source)
 
 
@@ -235,7 +311,7 @@ def _zip(contents: Mapping[str, bytes]) -> bytes:
         for path, data in sorted(contents.items()):
             info = zipfile.ZipInfo(path, _EPOCH)
             info.external_attr = 0o644 << 16
-            stored = path.endswith((".jpg", ".png", ".webp"))
+            stored = path.endswith((".jpg", ".png", ".webp", ".avif"))
             info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
     return written.getvalue()

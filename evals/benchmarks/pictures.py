@@ -98,6 +98,11 @@ def aims(small: int, large: int) -> list[Aim]:
         Aim(f"headline_fit {small} MP", "fit_ms", 15),
         Aim(f"byte_fit {small} MP", "encodes_mean", 2.8),
         Aim(f"byte_fit {small} MP", "encodes_max", 7),
+        Aim(f"provenance {small} MP", "xmp_bytes", 1200),
+        Aim(f"provenance {small} MP", "sign_bytes", 4096),
+        Aim(f"provenance {small} MP", "sign_cpu_ms", 2),
+        Aim(f"provenance {small} MP", "glance_cpu_ms", 60),
+        Aim(f"provenance {small} MP", "fingerprint_cpu_ms", 10),
         Aim(f"fidelity {small} MP", "decibels", 53, at_least=True),
         Aim(f"fidelity_fallback {small} MP", "decibels", 53, at_least=True),
     ]
@@ -112,7 +117,7 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="One round, small photos, two languages.")] = False,  # noqa: FBT002
     figures: Annotated[Path | None, typer.Option("--json", help="Also write every figure to this file.")] = None,
 ) -> None:
-    """Measure twelve variants of a 12 and a 24 MP photo, 84 creatives, text fitting, byte fitting and fidelity.
+    """Measure twelve variants of a 12 and a 24 MP photo, 84 creatives, fitting of text and bytes, and more.
 
     Wall and CPU time include decoding and encoding, not the imports; peak is memory beyond that of the imports.
     """
@@ -176,7 +181,10 @@ def _dimmed(share: int) -> list[int]:
 
 def _tasks(small: int, large: int) -> list[Task]:
     variants = ("variants_naive", "variants_ours", "variants_encoded", "variants_fallback", "variants_floor")
-    others = ("creatives_naive", "creatives_ours", "headline_fit", "byte_fit", "fidelity", "fidelity_fallback")
+    others = (
+        "creatives_naive", "creatives_ours", "headline_fit", "byte_fit", "provenance", "fidelity",
+        "fidelity_fallback",
+    )  # fmt: skip
     return [
         *(Task(name, small) for name in (*variants, *others)),
         *(Task(name, large) for name in ("variants_naive", "variants_ours")),

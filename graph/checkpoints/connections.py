@@ -67,8 +67,8 @@ def _located(url: str) -> Location:
             f"A Redis URL begins with redis://, rediss://, unix://, {_FORMS}, not {parts.scheme}://"
         )
     hosts = [_host(each, _PORTS[topology]) for each in parts.netloc.rpartition("@")[2].split(",") if each]
+    _require_known(parts)
     if not topology:
-        parse_url(url)
         hosts = hosts or ([] if scheme == "unix" else [_host("", _PORTS[""])])
         return Location(url, "", hosts, "", {}, {})
     service, _, db = parts.path.strip("/").partition("/") if topology == "sentinel" else ("", "", "")
@@ -81,6 +81,18 @@ def _located(url: str) -> Location:
 
 
 _FORMS = "redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/service"
+
+
+def _require_known(parts: SplitResult) -> None:
+    """Refuse options in the query that no connection takes: redis-py would raise at the first command only."""
+    plain = parts._replace(scheme=parts.scheme.partition("+")[0], netloc="localhost", path="/0")
+    options: dict[str, Any] = dict(parse_url(plain.geturl()))
+    for elsewhere in ("max_connections", "sentinel_username", "sentinel_password"):
+        options.pop(elsewhere, None)
+    try:
+        options.pop("connection_class", redis.asyncio.Connection)(**options)
+    except TypeError:
+        raise _UnusableURL("The Redis URL has an option in its query that redis-py does not know.") from None
 
 
 def _host(text: str, port: int) -> tuple[str, int]:

@@ -1,12 +1,16 @@
 """What routes depend on, each named once."""
 
+from collections.abc import Mapping
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
-from fastapi.security import SecurityScopes
+from fastapi.security import HTTPBearer, SecurityScopes
 
 from service import campaigns
-from service.identity import LOCAL, Caller, Permission
+from service.edge.peers import peer_of
+from service.edge.rates import standings_of
+from service.identity import PERMISSIONS, Caller, Permission
+from service.limits import LimitName, too_often
 from service.tables import Campaign
 from service.wiring import Fanfare
 
@@ -18,17 +22,60 @@ def _fanfare(request: Request) -> Fanfare:
 App = Annotated[Fanfare, Depends(_fanfare)]
 
 
-async def _caller(scopes: SecurityScopes) -> Caller:
+async def identified(request: Request) -> Caller:
+    """Who sent `request`, found out once; raises a 401 or 429 problem."""
+    if not hasattr(request.state, "caller"):
+        request.state.caller = await _fanfare(request).authentication.identify(request)
+    return cast("Caller", request.state.caller)
+
+
+_SCHEME = HTTPBearer(
+    scheme_name="login",
+    auto_error=False,
+    description="An API key or a token of your login server. Its roles must grant what the call's scopes say: "
+    + " ".join(f"{permission}: {says}" for permission, says in PERMISSIONS.items()),
+)
+
+
+async def _caller(scopes: SecurityScopes, request: Request, _: Annotated[object, Depends(_SCHEME)]) -> Caller:
     """Who calls, once it is known that they may do what the route's scopes say."""
+    caller = await identified(request)
     for permission in scopes.scopes:
-        LOCAL.require(cast("Permission", permission))
-    return LOCAL
+        caller.require(cast("Permission", permission))
+    return caller
 
 
-Reader = Annotated[Caller, Security(_caller, scopes=["read"])]
-Writer = Annotated[Caller, Security(_caller, scopes=["write"])]
-Decider = Annotated[Caller, Security(_caller, scopes=["decide"])]
-Manager = Annotated[Caller, Security(_caller, scopes=["manage"])]
+Known = Annotated[Caller, Depends(_caller)]
+
+
+async def _admitted(request: Request, fanfare: App, caller: Known) -> Caller:
+    """The caller, unless they or their tenant call too often; a request is counted once."""
+    await _count(request, fanfare, caller, {"caller": caller.subject, "tenant": caller.tenant})
+    return caller
+
+
+async def _creating(request: Request, fanfare: App, caller: Known) -> Caller:
+    """The caller, unless they create too often as well."""
+    subject = caller.subject
+    await _count(request, fanfare, caller, {"caller": subject, "tenant": caller.tenant, "create": subject})
+    return caller
+
+
+async def _count(request: Request, fanfare: App, caller: Caller, subjects: Mapping[LimitName, str]) -> None:
+    if "tenant" in request.scope["state"]:
+        return
+    request.scope["state"]["tenant"] = caller.tenant
+    standings = await fanfare.limits.hit(caller.tenant, subjects, here=peer_of(request.scope).local)
+    request.scope["state"]["standings"] = [*standings_of(request.scope), *standings]
+    if problem := too_often(standings):
+        raise problem
+
+
+Reader = Annotated[Caller, Security(_admitted, scopes=["read"])]
+Writer = Annotated[Caller, Security(_admitted, scopes=["write"])]
+Creator = Annotated[Caller, Security(_creating, scopes=["write"])]
+Decider = Annotated[Caller, Security(_admitted, scopes=["decide"])]
+Manager = Annotated[Caller, Security(_admitted, scopes=["manage"])]
 
 
 async def _campaign(campaign_id: str, fanfare: App, caller: Reader) -> Campaign:

@@ -13,8 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from agents.product import Line, Product
+from agents.product import Line, Product, printable
 from graph.approval import DecisionType
+from graph.look import EVERYWHERE, Brand, FocusBox
 from graph.state import Approval, Gate
 from service.tables import Campaign, Status
 from tools.counting import CountingRule
@@ -30,10 +31,14 @@ def _encodable(text: str) -> str:
 
 
 Encodable = Annotated[str, AfterValidator(_encodable)]
+Edge = Literal["left", "top", "right", "bottom"]
 MOST_TERMS = 200
 TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 
 
+Licence = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(printable)
+]
 Budget = Annotated[Decimal, Field(gt=0, max_digits=8, decimal_places=4)]
 
 
@@ -83,8 +88,24 @@ class CampaignRequest(BaseModel):
         examples=[{"de": {"noise cancelling": "Geräuschunterdrückung"}}],
     )
     budget_usd: Budget | None = Field(default=None, description="What its model calls may cost, in US dollars.")
-    brand: None = Field(default=None, description="Reserved for brand kits.")
-    webhook_url: None = Field(default=None, description="Reserved for webhooks.")
+    brand: Brand | None = Field(default=None, description="The house's colours, logo and letters.")
+    focus: dict[str, FocusBox] = Field(
+        default_factory=dict[str, FocusBox],
+        description="Where the product is on the photo, by placement, or under `all` for those without their own.",
+        examples=[{"all": {"left": 0.3, "top": 0.1, "right": 0.7, "bottom": 0.9}}],
+    )
+    webhook_url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2048,
+        description="An address on the public Internet that hears of this campaign; see docs/webhooks.md.",
+        examples=["https://hooks.example.com/fanfare"],
+    )
+    image_licence: Licence | None = Field(
+        default=None,
+        description="What lets you use this photo, in your own words; kept in the package's provenance.",
+        examples=["Own photo, studio session of 12 May"],
+    )
     image: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{64}$",
@@ -113,6 +134,13 @@ class CampaignRequest(BaseModel):
             if len(terms) > MOST_TERMS:
                 raise ValueError(f"the glossary for {code} has {len(terms)} terms; it may have {MOST_TERMS}")
         return {_language(code): terms for code, terms in glossary.items()}
+
+    @model_validator(mode="after")
+    def _focuses_on_what_is_asked_for(self) -> "CampaignRequest":
+        for name in self.focus:
+            if name not in (EVERYWHERE, *self.placements):
+                raise ValueError(f"focus names {name}, which is neither {EVERYWHERE} nor one of the placements")
+        return self
 
     @model_validator(mode="after")
     def _translates_to_others(self) -> "CampaignRequest":
@@ -194,12 +222,7 @@ class CampaignBody(BaseModel):
     @classmethod
     def of(cls, campaign: Campaign) -> "CampaignBody":
         """The record as callers see it."""
-        order, here = campaign.order, f"/v1/campaigns/{campaign.id}"
-        links = {"self": here} | {
-            name: f"{here}/{name}" for name in ("content", "events", "approval", "decisions", "history")
-        }
-        if campaign.package_sha256:
-            links["package"] = f"{here}/package.zip"
+        order = campaign.order
         return cls.model_validate(
             {
                 "id": campaign.id, "status": campaign.status, "step": campaign.step,
@@ -207,9 +230,18 @@ class CampaignBody(BaseModel):
                 "product": order["product"], "tone": order["tone"], "languages": order["languages"],
                 "placements": order["placements"], "approval": order["approval"],
                 "cost": {**campaign.cost, "budget_usd": campaign.budget_usd}, "error": campaign.error,
-                "created_at": campaign.created_at, "updated_at": campaign.updated_at, "links": links,
+                "created_at": campaign.created_at, "updated_at": campaign.updated_at,
+                "links": links_of(campaign),
             }
         )  # fmt: skip
+
+
+def links_of(campaign: Campaign) -> dict[str, str]:
+    """Where the parts of the campaign are."""
+    here = f"/v1/campaigns/{campaign.id}"
+    names = ("content", "events", "approval", "decisions", "history")
+    links = {"self": here} | {name: f"{here}/{name}" for name in names}
+    return links | ({"package": f"{here}/package.zip"} if campaign.package_sha256 else {})
 
 
 class CampaignPage(BaseModel):
@@ -228,9 +260,18 @@ class DecisionRequest(BaseModel):
     revision: str = Field(min_length=1, max_length=64, description="As the approval shows it.")
     type: DecisionType
     comment: str | None = Field(default=None, max_length=4000, description="Kept for the team, never published.")
-    edits: dict[Encodable, Encodable | list[Encodable]] = Field(
-        default_factory=dict, max_length=500, description="JSON pointers into the content, and the new texts."
+    edits: dict[Encodable, Encodable | list[Encodable] | dict[Edge, float] | None] = Field(
+        default_factory=dict,
+        max_length=500,
+        description="JSON pointers into the content, and the new texts. "
+        "`/focus/all` and `/focus/<placement>` take a box, or null to take it back.",
     )
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The edits as plain JSON."""
+        edits: dict[str, Any] = self.model_dump(include={"edits"})["edits"]
+        return edits
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> "DecisionRequest":
@@ -262,6 +303,7 @@ class ContentBody(BaseModel):
     claims: list[dict[str, Any]]
     translations: dict[str, dict[str, Any]]
     failures: dict[str, dict[str, Any]]
+    focus: dict[str, FocusBox | None]
     creatives: list[dict[str, Any]]
 
 
@@ -361,13 +403,16 @@ class LintBody(BaseModel):
 
 
 class AssetBody(BaseModel):
-    """A stored picture."""
+    """A stored photo or logo as it was cleaned, and what it said of itself; or a font, which has no size."""
 
     sha256: str
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     bytes: int
+    notice: str | None
+    source_says: str | None
+    reserved: str | None
 
 
 class Readiness(BaseModel):

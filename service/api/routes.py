@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import AsyncIterator
@@ -13,8 +14,8 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import UploadFile as StarletteUpload
 
-from service import campaigns
-from service.api.deps import App, Decider, Found, Reader, Writer
+from service import campaigns, uploads
+from service.api.deps import App, Creator, Decider, Found, Reader, Writer
 from service.api.models import (
     ApprovalBody,
     AssetBody,
@@ -36,10 +37,10 @@ from service.health import readiness
 from service.history import history
 from service.lint import checked
 from service.metrics import Metrics
-from service.problems import Problem, invalid, not_found
+from service.problems import Problem, invalid, unauthenticated
 from service.tables import Campaign, Status
+from service.uploads import Upload
 from service.wiring import Fanfare
-from tools.assets import AssetNotFound
 from tools.languages import LANGUAGES
 from tools.placements import PLACEMENTS
 
@@ -97,7 +98,7 @@ async def create_campaign(
     request: Request,
     response: Response,
     fanfare: App,
-    caller: Writer,
+    caller: Creator,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> CampaignBody:
     """Create a campaign, as JSON with an uploaded asset or as a form with the photo, and start it."""
@@ -166,17 +167,25 @@ async def get_history(campaign: Found, fanfare: App) -> HistoryPage:
     tags=["campaigns"],
 )
 async def follow_events(
-    campaign: Found, fanfare: App, caller: Reader, last_event_id: Annotated[str | None, Header()] = None
+    request: Request,
+    campaign: Found,
+    fanfare: App,
+    caller: Reader,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens, as it happens; `Last-Event-ID` replays what was missed."""
     after = int(last_event_id) if last_event_id and _EVENT_ID.fullmatch(last_event_id) else 0
 
     async def final() -> Event | None:
+        await fanfare.authentication.identify(request)  # their key may have been revoked meanwhile
         now_is = await campaigns.get(fanfare, caller, campaign.id)
         return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
 
-    async for event in fanfare.events.follow(campaign.id, after=after, final=final):
-        yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
+    try:
+        async for event in fanfare.events.follow(campaign.id, after=after, final=final):
+            yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
+    except Problem:  # too late to answer with it: the stream ends, and the next one is refused
+        return
 
 
 @router.get(
@@ -225,19 +234,6 @@ async def retry_campaign(
     return CampaignBody.of(await campaigns.retry(fanfare, campaign, asked or RetryRequest()))
 
 
-@router.get(
-    "/campaigns/{campaign_id}/package.zip",
-    response_class=Response,
-    responses={**problems(404, 409), 200: {"content": {"application/zip": {}}}},
-    tags=["campaigns"],
-)
-async def get_package(campaign: Found, fanfare: App) -> Response:
-    """The finished package."""
-    data = await campaigns.package(fanfare, campaign)
-    headers = {"Content-Disposition": f'attachment; filename="campaign-{campaign.id}.zip"'}
-    return Response(data, media_type="application/zip", headers=headers)
-
-
 @router.post(
     "/assets",
     status_code=201,
@@ -246,31 +242,8 @@ async def get_package(campaign: Found, fanfare: App) -> Response:
     tags=["assets"],
 )
 async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[str, Any]:
-    """Keep a photo for later campaigns."""
-    picture = await campaigns.picture_of(fanfare, caller, await _read(file, fanfare))
-    return picture.model_dump()
-
-
-@router.get(
-    "/assets/{sha256}",
-    response_class=Response,
-    responses={**problems(404), 200: {"content": {"image/*": {}}}},
-    tags=["assets"],
-)
-async def get_asset(sha256: str, fanfare: App, caller: Reader) -> Response:
-    """The bytes of a picture."""
-    try:
-        ref = await fanfare.assets.find(sha256, tenant=caller.tenant)
-        data = await fanfare.assets.get(sha256, tenant=caller.tenant)
-    except AssetNotFound:
-        raise not_found("asset") from None
-    shown = "inline" if ref.media_type.startswith("image/") else "attachment"
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'{shown}; filename="{sha256[:16]}"',
-        "Cache-Control": "private, max-age=31536000, immutable",
-    }
-    return Response(data, media_type=ref.media_type, headers=headers)
+    """Keep a photo, a logo or a font (TTF or OTF) for later campaigns."""
+    return await uploads.keep_any(fanfare, caller, await _upload(file, fanfare))
 
 
 @router.post("/lint", responses=problems(422), tags=["lint"])
@@ -308,15 +281,31 @@ async def readyz(fanfare: App) -> Response:
     return JSONResponse(ready.model_dump(), status_code=200 if ready.status == "ready" else 503)
 
 
-@health.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, tags=["health"])
+@health.get(
+    "/metrics",
+    response_class=Response,
+    responses={**problems(401), 200: {"content": {"text/plain": {}}}},
+    tags=["health"],
+)
 async def metrics(request: Request, fanfare: App) -> Response:
-    """Counters in Prometheus's text format."""
+    """Counters in Prometheus's text format; with a login, for the bearer of `FANFARE_METRICS_TOKEN`."""
+    _require_scraper(request, fanfare)
     counted = cast("Metrics", request.app.state.metrics)
     text = counted.text(await fanfare.records.count_by_status(), running=fanfare.runs.in_process)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, bytes | None]:
+def _require_scraper(request: Request, fanfare: Fanfare) -> None:
+    """The counters are of all tenants, so no tenant's key opens them."""
+    if not fanfare.authentication.required:
+        return
+    kept = fanfare.settings.metrics_token
+    said = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if kept is None or not hmac.compare_digest(said.encode(), kept.get_secret_value().encode()):
+        raise unauthenticated("login-failed", "Counters need FANFARE_METRICS_TOKEN, sent as a bearer token.")
+
+
+async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, Upload | None]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
         return campaigns.parse_request(await _body(request, fanfare)), None
@@ -335,20 +324,24 @@ async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, b
         if image is not None and not isinstance(image, StarletteUpload):
             detail = "The part `image` must be a file."
             raise invalid(detail, [{"loc": ["image"], "msg": detail}])
-        return parsed, await _read(image, fanfare) if image is not None else None
+        return parsed, await _upload(image, fanfare) if image is not None else None
 
 
 async def _body(request: Request, fanfare: Fanfare) -> bytes:
     body = await request.body()
     if len(body) > fanfare.settings.upload_max_bytes:
-        raise campaigns.too_large(fanfare)
+        raise uploads.too_large(fanfare)
     return body
+
+
+async def _upload(file: StarletteUpload, fanfare: Fanfare) -> Upload:
+    return Upload(await _read(file, fanfare), file.content_type, file.filename)
 
 
 async def _read(file: StarletteUpload, fanfare: Fanfare) -> bytes:
     data = await file.read(fanfare.settings.upload_max_bytes + 1)
     if len(data) > fanfare.settings.upload_max_bytes:
-        raise campaigns.too_large(fanfare)
+        raise uploads.too_large(fanfare)
     return data
 
 

@@ -179,9 +179,12 @@ def test_the_numbers_of_the_readme_are_true() -> None:
 def test_the_numbers_of_the_campaign_s_own_lines_are_true() -> None:
     text = read(ROOT / "docs/decisions/0006-lines-of-the-campaign.md")
     slots = {slot.name: slot for slot in CAMPAIGN.slots}
-    headline, action, alt_text = (slots[name] for name in ("headline", "call_to_action", "alt_text"))
+    headline, subline, action, alt_text = (
+        slots[name] for name in ("headline", "subline", "call_to_action", "alt_text")
+    )
     assert headline.wanted == 3
     assert f"three headlines of display width {headline.hard} at most and {headline.soft} at best" in text
+    assert f"a subline of {subline.hard} and {subline.soft}" in text
     assert f"one call to action of {action.hard} and {action.soft}" in text
     assert f"an alt text of {alt_text.hard} and {alt_text.soft} characters" in text
 

@@ -33,7 +33,7 @@ def test_the_photo_is_a_camera_s(photo: Path) -> None:
     assert 1 < photo.stat().st_size * 8 / 1e6 < 5, "bits a pixel"
 
 
-@pytest.mark.parametrize("name", ["variants_ours", "variants_encoded", "byte_fit", "headline_fit"])
+@pytest.mark.parametrize("name", ["variants_ours", "variants_encoded", "byte_fit", "headline_fit", "provenance"])
 def test_a_task_tells_time_and_memory(photo: Path, name: str) -> None:
     told = measured(name, photo)
     assert float(told["wall_ms"]) > 0

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from langgraph.types import Send
 
 from agents.copywriter import PlacementCopy, SlotTexts
 from agents.model import ModelGarbled
 from agents.moderator import Judgement, Objection, Text, findings
 from graph import moderation, steps
+from graph.routes import after_moderation
 from graph.state import CampaignState
 
 TEXTS = [Text("x_post", "body", 0, "Buy it now"), Text("meta_feed", "headline", 0, "Quiet")]
@@ -66,6 +68,20 @@ def test_a_writer_gets_back_what_it_can_mend_and_a_person_the_rest(
     findings: list[dict[str, Any]], edited: object, decision: str
 ) -> None:
     assert moderation.decided(findings, rounds=0, edited=bool(edited)) == decision
+
+
+def test_a_writer_is_told_nothing_of_the_photo_which_it_cannot_mend() -> None:
+    text = {**found("judge-promise"), "placement": "campaign", "field": "headline"}
+    photo = {**text, **moderation.about_photo("picture-near-duplicate", "info", "It looks like another.")}
+    state: CampaignState = {
+        "order": {"placements": ["x_post"]},
+        "brief": {"key_messages": ["Quiet"]},
+        "copy": {"campaign": {"headline": ["Now"]}},
+        "verdicts": {"copy": {"decision": "revise", "findings": [photo, text]}},
+    }
+    sent = after_moderation(state)[0]
+    assert isinstance(sent, Send)
+    assert sent.arg["feedback"] == [text]
 
 
 def test_an_answer_that_leaves_a_placement_out_is_no_answer() -> None:

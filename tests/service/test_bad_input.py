@@ -36,7 +36,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "tone of 81 characters": ({"tone": "t" * 81}, "tone"),
     "budget of nothing": ({"budget_usd": "0"}, "budget_usd"),
     "unknown approval": ({"approval": "maybe"}, "approval"),
-    "webhook before its time": ({"webhook_url": "https://example.com"}, "webhook_url"),
+    "webhook to this machine": ({"webhook_url": "https://127.0.0.1/hook"}, "webhook_url"),
 }
 
 

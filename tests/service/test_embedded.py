@@ -1,4 +1,4 @@
-"""The private server and the tables, where people put them."""
+"""The private server and the folder that it lives in, where people put them."""
 
 import os
 import signal
@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import Connection, inspect
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from service import migrations
 from service.embedded import DataFolderInUse, hold, private_server
-from service.tables import Base
 
 
 @pytest.mark.parametrize("name", ["plain", "with a space", "läng" * 30, 'q"uote'])
@@ -39,28 +35,3 @@ def test_a_folder_is_held_by_one(tmp_path: Path) -> None:
         assert refused.value.holder["pid"] == os.getpid()
     with hold(tmp_path, "another"):
         pass
-
-
-async def test_the_migrations_make_what_the_records_say_and_take_it_away(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'a folder.db'}"
-    await migrations.upgrade(url)
-    await migrations.upgrade(url)
-    assert await _columns(url) == {
-        column.name: column.nullable for column in Base.metadata.tables["campaigns"].columns
-    }
-    await migrations.downgrade(url)
-    assert await _columns(url) == {}
-
-
-async def _columns(url: str) -> dict[str, bool]:
-    def look(connection: Connection) -> dict[str, bool]:
-        inspector = inspect(connection)
-        if not inspector.has_table("campaigns"):
-            return {}
-        return {str(one["name"]): bool(one["nullable"]) for one in inspector.get_columns("campaigns")}
-
-    engine = create_async_engine(url)
-    async with engine.connect() as connection:
-        columns = await connection.run_sync(look)
-    await engine.dispose()
-    return columns

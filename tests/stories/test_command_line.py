@@ -118,7 +118,7 @@ def test_a_taken_port_is_told(data_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("FANFARE_MODEL_PROVIDER", "nope"), ("FANFARE_ASSETS_URL", "s3://bucket/x"), ("FANFARE_MAX_RUNNING", "0")],
+    [("FANFARE_MODEL_PROVIDER", "nope"), ("FANFARE_ASSETS_URL", "ftp://bucket/x"), ("FANFARE_MAX_RUNNING", "0")],
 )
 def test_a_wrong_setting_is_named(data_dir: Path, name: str, value: str) -> None:
     told = fanfare(data_dir, "list", **{name: value})

@@ -62,7 +62,7 @@ async def test_prometheus_reads_answers_by_route_and_campaigns_by_status(service
     told = (await service.http.get("/metrics")).text
     assert 'fanfare_campaigns{status="awaiting_copy_approval"} 1.0' in told
     assert 'fanfare_http_answers_total{method="POST",route="/v1/campaigns",status="202"} 1.0' in told
-    assert 'route="none",status="404"' in told
+    assert 'route="-",status="404"' in told
     assert 'method="other"' in told
     assert campaign["id"] not in told
 

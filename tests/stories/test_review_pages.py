@@ -1,10 +1,14 @@
 """The review pages, used as a browser without JavaScript uses them."""
 
 import html
+import io
 import re
 from typing import Any
 
+from PIL import Image
+
 from tests.running import AURORA, PHOTO, Service
+from tools.imaging.vips import FONTS
 
 
 async def test_a_person_takes_a_campaign_through_both_gates(service: Service) -> None:
@@ -31,7 +35,7 @@ async def test_a_person_takes_a_campaign_through_both_gates(service: Service) ->
     page = await service.http.get(f"/campaigns/{campaign_id}")
     assert "Download the package" in page.text
     for address in set(re.findall(r'src="(/[^"]+)"', page.text)):
-        assert (await service.http.get(address)).status_code == 200, address
+        assert (await service.http.get(html.unescape(address))).status_code == 200, address
 
 
 async def _new(service: Service) -> Any:
@@ -90,6 +94,41 @@ async def test_a_wrong_form_comes_back_with_what_was_typed(service: Service) -> 
     assert "photo" in without.text
 
 
+async def test_the_form_takes_a_brand_and_a_focus(service: Service) -> None:
+    logo, font = io.BytesIO(), (FONTS / "NotoSansHebrew-Regular.ttf").read_bytes()
+    Image.new("RGBA", (200, 60), "#0a7d32").save(logo, "PNG")
+    form = {
+        "name": "Aurora",
+        "features": "One\nTwo\nThree",
+        "tone": "dry",
+        "placements": "x_post",
+        "primary": "#C8102E",
+    }
+    files = {
+        "image": ("a.jpg", PHOTO.read_bytes()),
+        "logo": ("l.png", logo.getvalue()),
+        "bold_font": ("b.ttf", font),
+    }
+    answer = await service.http.post("/new", data={**form, "focus": "20 10 80 95"}, files=files)
+    assert answer.status_code == 303, answer.text
+    assert service.fanfare is not None
+    campaign_id = answer.headers["location"].rsplit("/", 1)[-1]
+    written = await service.fanfare.records.get(campaign_id, tenant="default")
+    assert written is not None
+    brand, focus = written.order["brand"], written.order["focus"]
+    assert (brand["primary"], brand["font"]) == ("#c8102e", None)
+    assert all(len(brand[name]) == 64 for name in ("logo", "bold_font"))
+    assert focus == {"all": {"left": 0.2, "top": 0.1, "right": 0.8, "bottom": 0.95}}
+    await service.still(campaign_id)
+
+    wrong = await service.http.post("/new", data={**form, "focus": "somewhere"}, files=files)
+    assert wrong.status_code == 422
+    assert 'value="somewhere"' in wrong.text
+    swapped = await service.http.post("/new", data=form, files={**files, "logo": ("l.png", font)})
+    assert swapped.status_code == 422
+    assert "not a picture" in swapped.text
+
+
 async def test_lists_find_by_name_and_missing_pages_say_so(service: Service) -> None:
     assert "No campaigns yet" in (await service.http.get("/")).text
     campaign = await service.create(languages=[], product={**AURORA["product"], "name": "50% Größe"})
@@ -114,3 +153,37 @@ async def test_approving_changed_texts_means_those_texts_and_a_refusal_keeps_the
     assert (await service.http.post(path, data=taken)).status_code == 303
     await service.still(campaign["id"])
     assert (await service.content(campaign["id"]))["copy"]["headlines"][0] == "Silence, folded flat"
+
+
+async def test_a_reviewer_types_where_the_product_is(service: Service) -> None:
+    campaign = await service.create(languages=[], placements=["instagram_post", "x_post"])
+    await service.still(campaign["id"])
+    await service.approve(campaign["id"])
+    path = f"/campaigns/{campaign['id']}"
+    page = (await service.http.get(path)).text
+    assert "all checks passed" in page
+    assert 'name="/focus/all"' in page
+    fields = _fields(page)
+    wrong = await service.http.post(path, data={**fields, "/focus/all": "left a bit", "action": "edit"})
+    assert wrong.status_code == 422
+    assert "as in 20 10 80 95" in wrong.text
+    assert 'value="left a bit"' in wrong.text, "what was typed is not lost"
+    outside = await service.http.post(path, data={**fields, "/focus/all": "20 10 120 95", "action": "edit"})
+    assert outside.status_code == 422
+
+    typed = {**fields, "/focus/all": "", "/focus/x_post": " 20, 10, 80, 95.5 % ", "action": "edit"}
+    assert (await service.http.post(path, data=typed)).status_code == 303
+    assert (await service.still(campaign["id"]))["status"] == "awaiting_creative_approval"
+    given = (await service.content(campaign["id"]))["focus"]
+    assert given == {
+        "all": None,
+        "instagram_post": None,
+        "x_post": {"left": 0.2, "top": 0.1, "right": 0.8, "bottom": 0.955},
+    }
+    page = (await service.http.get(path)).text
+    assert 'value="20 10 80 95.5"' in page
+    unchanged = await service.http.post(
+        path, data={**_fields(page), "/focus/x_post": "20 10 80 95.5", "action": "edit"}
+    )
+    assert unchanged.status_code == 422
+    assert "Nothing was changed" in unchanged.text

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tools import creatives
-from tools.creatives import Drawn, Photo, drawn, opened
+from tools.creatives import Drawn, Lines, Photo, drawn, opened
 from tools.imaging.pool import pool
 from tools.imaging.render import Creative, CreativeSpec, render
+from tools.imaging.seal import Seal
 from tools.imaging.shelf import Shelf
 from tools.imaging.source import SourcePicture, UnusablePicture, decode
 from tools.languages import language
@@ -67,7 +68,7 @@ def placements() -> list[Placement]:
 
 def texts(code: str, measured: dict[str, object]) -> dict[str, object]:
     return {
-        "language": language(code), "headline": TEXTS[code], "call_to_action": "Listen", "measured": measured,
+        "language": language(code), "lines": Lines(TEXTS[code], "Listen"), "measured": measured,
     }  # fmt: skip
 
 
@@ -129,9 +130,9 @@ def test_an_unusable_photo_is_refused_each_time(decoded: list[int]) -> None:
 async def test_sizes_that_come_out_alike_are_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[CreativeSpec] = []
 
-    def counted(source: SourcePicture, spec: CreativeSpec) -> Creative:
+    def counted(source: SourcePicture, spec: CreativeSpec, seal: Seal) -> Creative:
         rendered.append(spec)
-        return render(source, spec)
+        return render(source, spec, seal)
 
     monkeypatch.setattr(creatives, "render", counted)
     photo = Photo.open(ONE)
@@ -145,11 +146,11 @@ async def test_sizes_that_come_out_alike_are_rendered_once(monkeypatch: pytest.M
 async def test_a_cancelled_campaign_draws_no_further_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go, rendered = threading.Event(), threading.Event(), list[CreativeSpec]()
 
-    def held(source: SourcePicture, spec: CreativeSpec) -> Creative:
+    def held(source: SourcePicture, spec: CreativeSpec, seal: Seal) -> Creative:
         rendered.append(spec)
         begun.set()
         go.wait(10)
-        return render(source, spec)
+        return render(source, spec, seal)
 
     monkeypatch.setattr(creatives, "render", held)
     photo = await opened(ONE)

@@ -15,6 +15,7 @@ class Brand:
     ink: str | None = None
     ground: str | None = None
     typeface: Typeface | None = None
+    bold: Typeface | None = None  # for headlines and buttons, where it is another
 
     def __post_init__(self) -> None:
         """Raise ValueError for what is no colour."""

@@ -14,6 +14,7 @@ from tools.imaging.colour import contrast
 from tools.imaging.compose import KEEP, Placing
 from tools.imaging.lettering import Placed
 from tools.imaging.light import lightness, percentiles
+from tools.imaging.scaling import scaled
 from tools.imaging.source import SourcePicture
 
 READABLE: Final = 4.5  # WCAG 2.2, criterion 1.4.3
@@ -71,10 +72,11 @@ class Proof:
 
 def measure(proof: Proof) -> Checks:
     """Measure a creative from its encoded bytes."""
-    picture = Image.open(io.BytesIO(proof.data)).convert("RGB")
+    picture = Image.open(io.BytesIO(proof.data))
     right_size = picture.size == proof.size
-    seen = picture if right_size else picture.resize(proof.size)
-    changed = _changed(proof.bare, proof.told)
+    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+    seen = rgb if right_size else rgb.resize(proof.size)
+    changed = ImageChops.difference(proof.bare, proof.told)
     return {
         "size": right_size,
         "bytes": proof.max_bytes is None or len(proof.data) <= proof.max_bytes,
@@ -110,11 +112,6 @@ def remarks(checks: Checks, proof: Proof, *, unsure: bool) -> tuple[str, ...]:
     return tuple(sentence for sentence, holds in said.items() if holds)
 
 
-def _changed(bare: Image.Image, told: Image.Image) -> Image.Image:
-    """The pixels (mode L, white) that writing changed."""
-    return _largest(ImageChops.difference(bare, told)).point([0, *[255] * 255])
-
-
 def _largest(picture: Image.Image) -> Image.Image:
     """The largest of the three channels."""
     red, green, blue = picture.split()
@@ -136,7 +133,10 @@ def _is_clear(changed: Image.Image, product: Box) -> bool:
     if right <= left or bottom <= top:
         return True
     part = changed.crop((left, top, right, bottom))
-    return part.histogram()[255] <= TOUCHED * part.width * part.height
+    if part.getbbox() is None:
+        return True
+    area = part.width * part.height
+    return area - _largest(part).histogram()[0] <= TOUCHED * area
 
 
 def _contrast(picture: Image.Image, texts: Sequence[Placed]) -> float | None:
@@ -255,12 +255,7 @@ def _sharpness(picture: Image.Image, proof: Proof) -> float:
     there = part.moved(-placing.photo.left, -placing.photo.top).scaled(across, down)
     there = there.overlap(Box(0, 0, *proof.source.image.size))
     found = picture.crop(part.moved(proof.frame.left, proof.frame.top).pixels())
-    expected = proof.source.image.resize(
-        found.size,
-        Image.Resampling.LANCZOS,
-        box=(there.left, there.top, there.right, there.bottom),
-        reducing_gap=2.0,
-    )
+    expected = scaled(proof.source.image, found.size, there)
     best, got = _edges(expected), _edges(found)
     detail = 1.0 if best < FLAT else min(1.0, got / best)
     return round(min(1.0, 1 / scale) * detail, 3)

@@ -31,6 +31,8 @@ WORST: Final = 24
 CLOSE: Final = 0.9
 """The share of a budget that is good enough to stop at."""
 MOST_ENCODES: Final = 7
+FLAT: Final = 4096
+"""Colours that a drawing has at most, its smoothed edges counted; a photo has ten times as many."""
 SMALL: Final = 400_000
 """Pixels of a banner, which is shown pixel by pixel: its small coloured letters keep all of their colour (4:4:4),
 which costs 14 to 40 % more bytes. What is larger is shown reduced."""
@@ -99,23 +101,38 @@ def fitted(
     return _Search(pixels, ways, budget).run()
 
 
-def responsive(image: Image.Image, widths: Iterable[int] = (1200, 600, 300)) -> list[Encoded]:
-    """Write WebP copies at these widths, the largest first, for pages that let the browser choose.
+def encoded(
+    image: Image.Image, formats: Sequence[Format], max_bytes: int | None = None, *, reserve: int = 0
+) -> Encoded:
+    """Encode as `fitted` does; a flat picture as PNG, where that is allowed, fits, and is not longer."""
+    made = fitted(image, formats, max_bytes, reserve=reserve)
+    if "png" in formats[1:] and image.getcolors(FLAT):
+        exact = _saved(partial(image.copy().save, format="PNG", compress_level=9))
+        if len(exact) <= len(made.data):
+            fits = max_bytes is None or len(exact) <= max_bytes - reserve
+            return Encoded(exact, "png", *image.size, None, made.encodes + 1, fits)
+    return made
 
-    The shape stays to within half a pixel; no copy is wider than the image itself.
+
+def responsive(
+    image: Image.Image,
+    widths: Iterable[int] = (1200, 600, 300),
+    formats: Sequence[Format] = ("avif", "webp", "jpeg"),
+) -> list[Encoded]:
+    """Write copies at these widths for pages that let the browser choose: by format, the largest first.
+
+    The shape stays to within half a pixel; no copy is wider than the image itself, and where all widths are
+    wider there is one of its own.
     """
-    return [_reduced(image, width) for width in sorted({*widths}, reverse=True) if width <= image.width]
+    narrower = sorted({width for width in widths if width <= image.width}, reverse=True)
+    return [_reduced(image, width, kind) for kind in formats for width in narrower or [image.width]]
 
 
-def responsive_name(size: str, copy: Encoded) -> str:
-    """Name such a copy beside the picture that it was made from: `landscape-600w.webp`."""
-    return f"{size}-{copy.width}w.{copy.format}"
-
-
-def _reduced(image: Image.Image, width: int) -> Encoded:
+def _reduced(image: Image.Image, width: int, kind: Format) -> Encoded:
     size = (width, max(1, math.floor(image.height * width / image.width + 0.5)))
     small = image.copy() if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return Encoded(_webp(small, _RESPONSIVE), "webp", *size, _RESPONSIVE, 1, fits=True)
+    quality = _RESPONSIVE[kind]
+    return Encoded(_WAYS[kind][0].write(small, quality), kind, *size, quality, 1, fits=True)
 
 
 @dataclass(frozen=True)
@@ -281,7 +298,8 @@ def _memory_file() -> IO[bytes]:
 _OPAQUE: tuple[Format, ...] = ("jpeg", "webp", "avif", "png")
 _TRANSPARENT: tuple[Format, ...] = ("png", "webp", "avif")
 _SOFT = 1.2
-_RESPONSIVE = 80
+# Qualities that look alike, of pictures with words on them.
+_RESPONSIVE: dict[Format, int] = {"avif": 64, "webp": 80, "jpeg": 80}
 _PLAIN = (
     (24, -1.079), (30, -0.963), (36, -0.866), (42, -0.788), (48, -0.717), (54, -0.654), (60, -0.584),
     (66, -0.501), (72, -0.411), (78, -0.282), (82, -0.194), (85, -0.108), (88, 0.0),

@@ -1,7 +1,9 @@
 """Reads the few EXIF tags that matter here; whatever else a camera wrote is left alone."""
 
+import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 from tools.imaging.container import Container
 
@@ -24,9 +26,9 @@ def _blocks(container: Container) -> Iterator[bytes]:
     yield from container.payloads("eXIf")
     for block in container.payloads("EXIF"):
         yield block.removeprefix(_PREFIX)
-    at = container.data.find(_PREFIX) if container.kind in ("HEIF", "AVIF") else -1
-    if at >= 0:
-        yield container.data[at + len(_PREFIX) : at + _LONGEST]
+    if container.kind in ("HEIF", "AVIF"):  # an item, with or without that prefix
+        for found in islice(_HEADER.finditer(container.data), _MOST_HEADERS):
+            yield container.data[found.start() : found.start() + _LONGEST]
 
 
 def _entries(block: bytes) -> Iterator[tuple[int, int | bytes]]:
@@ -52,6 +54,8 @@ def _entry(block: bytes, at: int, order: str) -> Iterator[tuple[int, int | bytes
 
 
 _PREFIX = b"Exif\0\0"
+_HEADER = re.compile(rb"II\*\0|MM\0\*")
+_MOST_HEADERS = 20
 _SHORT, _TEXTS, _INLINE = 3, (1, 2, 7), 4
 _MOST_TAGS = 200
 _LONGEST = 65_536

@@ -11,7 +11,7 @@ from tools.imaging.compose import Placing
 from tools.imaging.fading import Side, fading
 from tools.imaging.source import SourcePicture
 
-Extend = Literal["auto", "blur", "mirror", "colour"]
+Extend = Literal["auto", "house", "blur", "mirror", "colour"]
 
 NARROW: Final = 0.14  # share of the photo's side up to which a mirrored strip does not show as one
 SEAM: Final = 0.05  # length over which a photo's edge dissolves, of the shorter side
@@ -28,11 +28,14 @@ def fill(
 ) -> Image.Image:
     """Lay the photo on its canvas and fill the bare sides; a cut-out stands on the colour instead of white.
 
-    Of itself it draws out a plain background, mirrors a narrow strip, and blurs what is left.
+    Of itself it draws out a plain background, mirrors a narrow strip, and blurs what is left; for a house that has
+    a colour of its own it takes that instead of a blur.
     """
     if source.alpha is not None:
         return _cut_out(source, placing, colour)
-    way = _way(source.image, placing, plain) if how == "auto" else how
+    way = _way(source.image, placing, plain) if how in ("auto", "house") else how
+    if how == "house" and way == "blur":
+        way = "colour"
     match way:
         case "mirror":
             return _mirrored(source.image, placing)
@@ -40,7 +43,7 @@ def fill(
             return _on_colour(source.image, placing, colour)
         case "blur":
             return photograph(source.image, placing, plain=False)
-        case "drawn":
+        case _:
             return photograph(source.image, placing, plain=True)
 
 

@@ -35,6 +35,7 @@ class Words:
     subline: str | None = None
     names: tuple[str, ...] = ()
     typeface: Typeface | None = None
+    bold: Typeface | None = None
 
     @property
     def parts(self) -> frozenset[Part]:
@@ -136,7 +137,7 @@ class _Desk:
             weight,
             align=self.layout.align,
             names=words.names,
-            typeface=words.typeface,
+            typeface=(words.bold or words.typeface) if bold else words.typeface,
         )
 
 

@@ -1,6 +1,8 @@
 """How light the pixels of a picture are, as WCAG measures it, at the percentiles that matter for reading."""
 
+from bisect import bisect_left, bisect_right
 from functools import cache
+from itertools import accumulate
 
 from PIL import Image, ImageMath
 
@@ -15,16 +17,18 @@ def lightness(image: Image.Image) -> Image.Image:
     total: Image.Image = ImageMath.lambda_eval(
         lambda args: args["r"] + args["g"] + args["b"], r=red, g=green, b=blue
     )
-    return total.point(_codes(), "L")
+    light = Image.new("L", image.size)
+    # `total.point` would round each of the table's 65,536 entries again, for every picture.
+    light.im.paste(total.im.point(_codes(), "L"), (0, 0, *image.size))
+    return light
 
 
 def percentiles(
     light: Image.Image, low: float, high: float, mask: Image.Image | None = None
 ) -> tuple[float, float]:
     """Read the relative luminance, 0 to 1, at two percentiles of what `lightness` gave, or of a mask's part."""
-    histogram = light.histogram(mask)
-    total = sum(histogram)
-    return _at(histogram, total * low / 100), _at(histogram, total * high / 100)
+    darker = list(accumulate(light.histogram(mask)))
+    return _at(darker, darker[-1] * low / 100), _at(darker, darker[-1] * high / 100)
 
 
 def luminance_percentiles(
@@ -34,12 +38,9 @@ def luminance_percentiles(
     return percentiles(lightness(image), low, high, mask)
 
 
-def _at(histogram: list[int], rank: float) -> float:
-    for level, count in enumerate(histogram):
-        rank -= count
-        if rank < 0 or (rank == 0 and count):
-            return linear(level / 255)
-    return 1.0
+def _at(darker: list[int], rank: float) -> float:
+    level = bisect_left(darker, rank) if rank else bisect_right(darker, 0)
+    return linear(level / 255) if level < len(darker) else 1.0
 
 
 @cache

@@ -16,7 +16,7 @@ from tools.imaging.templates import Corner
 AREA: Final = 0.115  # the root of its area, as a share of the root of the canvas's area
 WIDEST: Final = 0.34  # of the canvas's width
 TALLEST: Final = 0.13  # of the canvas's height
-SMALLER: Final = (1.0, 0.8, 0.64)  # tried one after another
+SMALLER: Final = (1.0, 0.8, 0.64, 0.5)  # tried one after another
 AIR: Final = 0.3  # clear space on every side, of the logo's height
 TINY: Final = 10  # pixels of height below which a logo is no logo
 SEEN: Final = 3.0  # contrast with the ground, as WCAG 2.2 asks of graphics (criterion 1.4.11)

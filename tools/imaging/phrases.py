@@ -89,6 +89,8 @@ def _may_part(before: str, after: str, *, fine: bool) -> bool:
         return False
     if _is_plain(left) and _is_plain(right):
         return left == "-"
+    if not fine and any(before.endswith(one) and after.startswith(other) for one, other in _BOUND):
+        return False
     lonely = not fine and len(before) == 1 and bool(_SQUARE.match(before))
     return not lonely
 
@@ -165,6 +167,8 @@ def _data() -> Mapping[str, Any]:
 # Scripts whose characters fill a square and part without spaces; Hangul does not.
 _SQUARE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}ー々、。，！？：；「」『』（）]", regex.V1)
 _KANA = regex.compile(r"\p{Hiragana}", regex.V1)
+# Japanese: particle and verb that are one word to every reader, という for instance; BudouX parts some of them.
+_BOUND = (("と", "いう"), ("と", "いった"), ("と", "して"), ("に", "ついて"), ("に", "よる"), ("に", "おいて"))
 _COUNTED = regex.compile(r"\p{Nd}\p{Han}$", regex.V1)
 _THAI = regex.compile(r"\p{Thai}", regex.V1)
 _EAST = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\u3000-\u303f\uff00-\uffef\u30fb\u30fc]"

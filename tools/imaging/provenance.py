@@ -58,6 +58,15 @@ class Operation:
         return {"name": self.name, "parameters": dict(self.parameters)}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a source: its SHA-256, what it states of itself, and its copyright notice."""
+
+    sha256: str
+    says: SourceType | None = None
+    notice: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """How one picture came about: its source by SHA-256, what was done, by whose words, under which rights.
@@ -80,11 +89,7 @@ class Record:
 
     def xmp(self) -> bytes:
         """Write the packet for the picture itself: nothing of persons, and no date, so that bytes repeat."""
-        properties = {
-            "xmp:CreatorTool": creator(),
-            "Iptc4xmpExt:DigitalSourceType": VOCABULARY + self.digital_source_type,
-        }
-        return xmp.packet(properties, rights=self.notice)
+        return packet_of(self.as_json())
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the package's `provenance.json` lists it."""
@@ -98,6 +103,15 @@ class Record:
             "licence": self.licence,
             "notice": self.notice,
         }
+
+
+def packet_of(recorded: Mapping[str, Any]) -> bytes:
+    """Write the XMP packet of a record that `Record.as_json` wrote."""
+    properties = {
+        "xmp:CreatorTool": recorded["made_by"],
+        "Iptc4xmpExt:DigitalSourceType": recorded["digital_source_type"],
+    }
+    return xmp.packet(properties, rights=recorded["notice"])
 
 
 def source_type(operations: Sequence[Operation], *, source_says: SourceType | None = None) -> SourceType:

@@ -1,7 +1,7 @@
 """Renders one creative: photo, ground, words, button, logo; then measures what came out."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from PIL import Image, ImageDraw
@@ -11,13 +11,17 @@ from tools.imaging.brand import Brand
 from tools.imaging.checks import READABLE, Checks, Proof, measure, remarks
 from tools.imaging.colour import RGB, accent, fields
 from tools.imaging.compose import KEEP, Composition, compose, fitted
-from tools.imaging.encode import MEDIA_TYPES, Format, encode
+from tools.imaging.deeds import deeds
+from tools.imaging.encode import Encoded, Format, encoded
 from tools.imaging.extend import Extend, fill
 from tools.imaging.focus import Focus
 from tools.imaging.glyphs import is_visible, missing_glyphs
 from tools.imaging.lettering import Lettering, Placed, Words, arrange
 from tools.imaging.light import luminance_percentiles
 from tools.imaging.logo import Mark, mark
+from tools.imaging.provenance import Operation
+from tools.imaging.seal import Seal
+from tools.imaging.sketch import unrest
 from tools.imaging.source import SourcePicture
 from tools.imaging.typeset import Direction
 from tools.imaging.veil import Ground, on_field, prepare
@@ -25,6 +29,7 @@ from tools.imaging.veil import Ground, on_field, prepare
 MARGIN: Final = 0.055  # distance of text from the edge where a placement asks for less, of the shorter side
 SLIM: Final = 3.0  # width to height from which text keeps twice that distance from the ends
 HEAVY: Final = 0.5  # opacity of a veil that would hide the photo: a panel or a plate hides less of it
+GUESSED: Final = 0.2  # likewise where the product's extent is a guess, and a veil might lie on some of it
 RESTLESS: Final = 34.0  # variation of lightness behind words from which on nobody likes to read them
 BRIGHT: Final = 0.3  # luminance of a photo that a light field goes with
 PALE: Final = 0.45  # luminance of a cut-out that would be lost on a light ground
@@ -61,7 +66,7 @@ class CreativeSpec:
     height: int
     focus: Focus
     max_bytes: int | None = None
-    format: Format = "jpeg"
+    formats: tuple[Format, ...] = ("jpeg",)  # the favourite first
     safe_zone: SafeZone = field(default_factory=SafeZone)
     headline: str | None = None
     subline: str | None = None
@@ -78,7 +83,10 @@ class CreativeSpec:
 
 @dataclass(frozen=True)
 class Creative:
-    """A finished picture, what its pixels and bytes say about it, and why a person must look, if so."""
+    """A finished picture, what its pixels and bytes say about it, and why a person must look, if so.
+
+    The operations are what was done to the photo, as the picture's own metadata tell it.
+    """
 
     data: bytes
     media_type: str
@@ -88,21 +96,27 @@ class Creative:
     extended: bool
     checks: Checks
     remarks: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
 
 
-def render(source: SourcePicture, spec: CreativeSpec) -> Creative:
-    """Render a creative; the same source and spec give the same bytes, from any thread.
+def render(source: SourcePicture, spec: CreativeSpec, seal: Seal | None = None) -> Creative:
+    """Render a creative; the same source and spec give the same bytes, from any thread, unless they are signed.
 
-    Raises UnknownTemplate where the spec names none of ours.
+    With a seal it carries its provenance, inside its byte budget. Raises UnknownTemplate where the spec names
+    none of ours, SigningFailed.
     """
-    words = _words(spec)
-    page = _page(source, spec, words)
-    if spec.template is None and (page.ground.veil > HEAVY or page.ground.unrest > RESTLESS):
-        page = _page(source, spec, words, off_photo=True)
-    made = _finished(source, spec, words, page)
-    if spec.template is None and page.composition.template.ground == "photo" and _is_marred(made.checks):
-        beside = _finished(source, spec, words, _page(source, spec, words, off_photo=True))
-        return made if _is_marred(beside.checks) else beside
+    words, free = _words(spec), spec.template is None
+    plan = _planned(source, spec, words)
+    if free and _is_restless(source, spec, plan):
+        plan = _planned(source, spec, words, off_photo=True)
+    page = _painted(source, spec, plan)
+    if free and page.ground.veil > (GUESSED if spec.focus.method == "attention" else HEAVY):
+        page = _painted(source, spec, _planned(source, spec, words, off_photo=True))
+    made = _finished(source, spec, words, page, seal)
+    if free and page.composition.template.ground == "photo" and _is_marred(made.checks):
+        beside = _painted(source, spec, _planned(source, spec, words, off_photo=True))
+        again = _finished(source, spec, words, beside, seal)
+        return made if _is_marred(again.checks) else again
     return made
 
 
@@ -112,6 +126,14 @@ def _is_marred(checks: Checks) -> bool:
     if ratio is None:
         return False
     return ratio < READABLE or checks["product_kept"] < KEEP or checks["product_clear"] is False
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Where everything goes; nothing but the words is drawn yet."""
+
+    composition: Composition
+    lettering: Lettering
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +151,11 @@ def _words(spec: CreativeSpec) -> Words:
     headline, subline, call = (
         text if text and is_visible(text) else None for text in (spec.headline, spec.subline, spec.call_to_action)
     )
-    typeface = spec.brand.typeface if spec.brand else None
-    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface)
+    typeface, bold = (spec.brand.typeface, spec.brand.bold) if spec.brand else (None, None)
+    return Words(headline, call, spec.language, spec.direction, subline, spec.names, typeface, bold)
 
 
-def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Page:
+def _planned(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo: bool = False) -> _Plan:
     size, safe, rtl = (spec.width, spec.height), _safe(spec), spec.direction == "rtl"
     composition = compose(
         source.image.size,
@@ -146,12 +168,25 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         off_photo=off_photo,
     )
     lettering = arrange(words, composition, size)
-    composition = fitted(composition, lettering.extent, source.image.size, spec.focus, safe)
+    return _Plan(fitted(composition, lettering.extent, source.image.size, spec.focus, safe), lettering)
+
+
+def _is_restless(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> bool:
+    """Whether words would stand on a part of the photo that is too lively to be read on."""
+    if plan.composition.template.ground != "photo" or not plan.lettering.boxes:
+        return False
+    colour, placing = _behind(source, spec), plan.composition.placing
+    lively = unrest(source, placing, plan.lettering.boxes, plain=spec.focus.plain, how=spec.extend, colour=colour)
+    return lively > RESTLESS
+
+
+def _painted(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> _Page:
+    composition, lettering = plan.composition, plan.lettering
     photo = fill(
         source,
         composition.placing,
         plain=spec.focus.plain,
-        how=spec.extend,
+        how="house" if spec.extend == "auto" and spec.brand and spec.brand.field else spec.extend,
         colour=_behind(source, spec),
     )
     plain_field = _field(photo, spec)
@@ -162,7 +197,8 @@ def _page(source: SourcePicture, spec: CreativeSpec, words: Words, *, off_photo:
         )
     else:
         ground = on_field(canvas, plain_field, spec.colours, spec.brand)
-    return _Page(composition, lettering, ground, plain_field, _logo(spec, composition, lettering, ground, safe))
+    logo = _logo(spec, composition, lettering, ground, _safe(spec))
+    return _Page(composition, lettering, ground, plain_field, logo)
 
 
 def _safe(spec: CreativeSpec) -> Box:
@@ -185,7 +221,8 @@ def _field(photo: Image.Image, spec: CreativeSpec) -> RGB:
     if spec.brand and spec.brand.field:
         return spec.brand.field
     light, dark = fields(spec.colours)
-    return light if luminance_percentiles(photo, 50, 50)[0] > BRIGHT else dark
+    sample = photo.resize(_SAMPLE, Image.Resampling.NEAREST)
+    return light if luminance_percentiles(sample, 50, 50)[0] > BRIGHT else dark
 
 
 def _behind(source: SourcePicture, spec: CreativeSpec) -> RGB:
@@ -213,15 +250,15 @@ def _logo(
     return mark(spec.logo, corners, safe, taken, ground.image, rtl=spec.direction == "rtl")
 
 
-def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page) -> Creative:
+def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Page, seal: Seal | None) -> Creative:
     told = _written(page, spec)
-    data = encode(told, spec.format, spec.max_bytes)
+    file, done = _sealed(source, spec, page, told, seal)
     composition, lettering = page.composition, page.lettering
     placed = (lettering.headline, lettering.subline, lettering.label)
     shown = words.without(lettering.left_out)
     proof = Proof(
         source=source,
-        data=data,
+        data=file.data,
         size=(spec.width, spec.height),
         max_bytes=spec.max_bytes,
         safe=spec.safe_zone.box(spec.width, spec.height),
@@ -236,24 +273,51 @@ def _finished(source: SourcePicture, spec: CreativeSpec, words: Words, page: _Pa
     checks = measure(proof)
     said = remarks(checks, proof, unsure=spec.focus.method == "attention")
     return Creative(
-        data,
-        MEDIA_TYPES[spec.format],
+        file.data,
+        file.media_type,
         spec.width,
         spec.height,
         composition.template.name,
         composition.placing.mode == "extend",
         checks,
         (*said, *_omissions(spec, page)),
+        done,
+    )
+
+
+def _sealed(
+    source: SourcePicture, spec: CreativeSpec, page: _Page, told: Image.Image, seal: Seal | None
+) -> tuple[Encoded, tuple[Operation, ...]]:
+    """The file with what it says of itself, and the operations that led to it."""
+    reserve = seal.room(seal.record(_done(source, spec, page, spec.formats[0]))) if seal else 0
+    file = encoded(told, spec.formats, spec.max_bytes, reserve=reserve)
+    done = _done(source, spec, page, file.format)
+    if seal is None:
+        return file, done
+    return replace(file, data=seal.put(file.data, seal.record(done))), done
+
+
+def _done(source: SourcePicture, spec: CreativeSpec, page: _Page, kind: Format) -> tuple[Operation, ...]:
+    return deeds(
+        source,
+        page.composition,
+        page.lettering,
+        veil=page.ground.veil,
+        has_logo=page.logo is not None,
+        language=spec.language,
+        kind=kind,
     )
 
 
 def _missing(words: Words) -> frozenset[str]:
-    told = (words.headline, words.subline, words.call_to_action)
-    return frozenset(missing_glyphs("".join(text or "" for text in told), words.typeface))
+    bold = f"{words.headline or ''}{words.call_to_action or ''}"
+    return frozenset(
+        missing_glyphs(bold, words.bold or words.typeface) | missing_glyphs(words.subline or "", words.typeface)
+    )
 
 
 def _omissions(spec: CreativeSpec, page: _Page) -> tuple[str, ...]:
-    left_out: list[str] = list(page.lettering.left_out)
+    left_out: list[str] = [part for part in page.lettering.left_out if part != "subline"]
     if spec.logo and page.logo is None:
         left_out.append("logo")
     size = f"{spec.width} × {spec.height}"
@@ -290,13 +354,19 @@ def _stamp(image: Image.Image, logo: Mark) -> None:
 
 
 def _rounded(image: Image.Image, box: Box, colour: RGB, radius: float) -> None:
-    """Draw a rounded rectangle four times too large and reduce it, for smooth corners."""
-    width, height = round(box.width), round(box.height)
-    large = Image.new("L", (width * 4, height * 4), 0)
+    """Draw a rounded rectangle: its corners four times too large and reduced, for smoothness, the rest plain."""
+    width, height, corner = round(box.width), round(box.height), math.ceil(radius) + 1
+    across, down = min(width, 2 * corner), min(height, 2 * corner)
+    large = Image.new("L", (across * 4, down * 4), 0)
     ImageDraw.Draw(large).rounded_rectangle(
-        (0, 0, width * 4 - 1, height * 4 - 1), radius=round(radius * 4), fill=255
+        (0, 0, across * 4 - 1, down * 4 - 1), radius=round(radius * 4), fill=255
     )
-    image.paste(colour, (round(box.left), round(box.top)), large.reduce(4))
+    corners, mask = large.reduce(4), Image.new("L", (width, height), 255)
+    for x, left, right in ((0, 0, across // 2), (width - across + across // 2, across // 2, across)):
+        for y, top, bottom in ((0, 0, down // 2), (height - down + down // 2, down // 2, down)):
+            mask.paste(corners.crop((left, top, right, bottom)), (x, y))
+    image.paste(colour, (round(box.left), round(box.top)), mask)
 
 
 _OPAQUE = 200
+_SAMPLE = (96, 96)

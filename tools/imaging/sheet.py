@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import product
 from typing import Final, Self
 
 from PIL import Image, ImageDraw
@@ -215,7 +216,8 @@ class _Thumb:
         """Decode at about the size that is shown."""
         picture, size = _opened(self.data), (self.width, self.height)
         picture.draft("RGB", (size[0] * 2, size[1] * 2))
-        return scaled(picture.convert("RGB"), size, Box(0, 0, *picture.size))
+        rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+        return scaled(rgb, size, Box(0, 0, *rgb.size))
 
 
 def _gallery(strip: Image.Image, rows: Sequence[Sequence[_Thumb]], left: int, direction: Direction) -> int:
@@ -271,12 +273,26 @@ def _opened(data: bytes) -> Image.Image:
 
 def _framed(card: Image.Image) -> Image.Image:
     """Round a card's corners, draw its border, and put it on the paper."""
-    strip = _blank(card.height + 28)
-    strip.paste(LINE, (MARGIN, 0), _rounded(*card.size))
-    inner = Image.new("L", card.size, 0)
-    inner.paste(_rounded(card.width - 2, card.height - 2), (1, 1))
-    strip.paste(card, (MARGIN, 0), inner)
+    strip, (width, height), side = _blank(card.height + 28), card.size, RADIUS + 1
+    strip.paste(LINE, (MARGIN, 0, MARGIN + width, height))
+    strip.paste(card.crop((1, 1, width - 1, height - 1)), (MARGIN + 1, 1))
+    for across, down in product((0, 1), repeat=2):
+        left, top = across * (width - side), down * (height - side)
+        corner = _cornered(card.crop((left, top, left + side, top + side)), across, down)
+        strip.paste(corner, (MARGIN + left, top))
     return strip
+
+
+def _cornered(part: Image.Image, across: int, down: int) -> Image.Image:
+    """A corner of a card with its border, on the paper: the right one where `across`, the lower where `down`."""
+    side = RADIUS + 1
+    whole, inside = _rounded(2 * side, 2 * side), Image.new("L", (2 * side, 2 * side), 0)
+    inside.paste(_rounded(2 * side - 2, 2 * side - 2), (1, 1))
+    quarter = (across * side, down * side, (across + 1) * side, (down + 1) * side)
+    corner = Image.new("RGB", (side, side), PAPER)
+    corner.paste(LINE, (0, 0), whole.crop(quarter))
+    corner.paste(part, (0, 0), inside.crop(quarter))
+    return corner
 
 
 def _rounded(width: int, height: int) -> Image.Image:

@@ -29,6 +29,10 @@ class UnusableCertificate(ValueError):
     """A certificate or key that nothing can be signed with; the message tells the operator why."""
 
 
+class SigningFailed(RuntimeError):
+    """A picture could not be signed by a certificate that was good when it was read."""
+
+
 @dataclass(frozen=True, eq=False)
 class Signer:
     """Signs any number of pictures, from any thread; `room` is how many bytes a signature adds."""
@@ -55,17 +59,28 @@ class Signer:
             settings = library.Settings.from_dict(_SETTINGS)
             context = library.Context(settings=settings, signer=signer)
             return cls(_measured(cls(0, context, library), library), context, library)
-        except library.C2paError as error:
+        except (library.C2paError, SigningFailed) as error:
             raise UnusableCertificate(f"{certificate_path} cannot sign content credentials: {error}.") from error
 
     def sign(self, data: bytes, record: Record) -> bytes:
-        """Give the picture with its credentials: what was opened, what was done to it, and by which program."""
+        """Give the picture with its credentials: what was opened, what was done to it, and by which program.
+
+        Raises SigningFailed.
+        """
         kind = kind_of(data)
         if kind is None:
             raise ValueError("Only pictures are signed.")
         signed = io.BytesIO()
-        builder = self._library.Builder.from_json(json.dumps(_manifest(record, MEDIA_TYPES[kind])), self._context)
-        builder.sign(MEDIA_TYPES[kind], io.BytesIO(data), signed)
+        manifest = json.dumps(_manifest(record, MEDIA_TYPES[kind]))
+        try:
+            builder = self._library.Builder.from_json(manifest, self._context)
+            builder.sign(MEDIA_TYPES[kind], io.BytesIO(data), signed)
+        except self._library.C2paError as error:
+            raise SigningFailed(
+                f"A picture could not be signed ({error}). "
+                "See with `fanfare doctor` whether the certificate is still valid; once it is, start Fanfare "
+                "again, and retry."
+            ) from error
         return signed.getvalue()
 
 
@@ -75,7 +90,7 @@ def _library() -> Any:
             return import_module("c2pa")
     except ImportError as error:
         raise UnusableCertificate(
-            "Content credentials need the extra `c2pa`: pip install 'fanfare[c2pa]'."
+            "Content credentials need the extra `c2pa`; in the checkout: pip install --editable '.[c2pa]'."
         ) from error
 
 

@@ -108,9 +108,26 @@ def inspect(
 
     Who needs the pixels too calls `decode` alone; `any_shape` is as there. Raises UnusablePicture.
     """
-    container = _vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
+    container = vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
     with _refusals(data):
         return _read(container, scale=_SCALES[-1])[1]
+
+
+def glance(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS, any_shape: bool = False
+) -> tuple[PictureInfo, Image.Image]:
+    """Describe a picture as `inspect` does, and give a small copy of it, in sRGB on white, to compare it by.
+
+    The copy has at most 256 pixels a side. Raises UnusablePicture, also for what `decode` would refuse.
+    """
+    container = vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
+    with _refusals(data):
+        upright, info = _read(container, scale=_enough(container, (_GLANCE // 2, _GLANCE // 2)))
+        if upright.mode in _SMOOTH:
+            upright.thumbnail((_GLANCE, _GLANCE), Image.Resampling.BOX, reducing_gap=2.0)
+        small, _ = srgb.on_white(upright)
+        small.thumbnail((_GLANCE, _GLANCE), Image.Resampling.BOX, reducing_gap=2.0)
+        return info, small
 
 
 def decode(
@@ -127,15 +144,17 @@ def decode(
     which still leaves half as many pixels again, in a half or a quarter of the memory. With `any_shape` a
     picture that is only looked at may be as small or as long as it is.
     """
-    container = _vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
+    container = vetted(data, max_bytes=max_bytes, max_pixels=max_pixels, any_shape=any_shape)
     with _refusals(data):
         upright, info = _read(container, scale=_enough(container, need))
         image, alpha = srgb.on_white(upright)
         return SourcePicture(info, image, alpha)
 
 
-def _vetted(data: bytes, *, max_bytes: int, max_pixels: int, any_shape: bool) -> Container:
-    """Refuse by its structure alone what would cost time or memory to refuse later."""
+def vetted(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS, any_shape: bool = False
+) -> Container:
+    """Take apart, refusing by structure alone what would cost time or memory to refuse later."""
     if not data:
         raise EmptyPicture("The picture is empty; upload it again.")
     if len(data) > max_bytes:
@@ -166,10 +185,11 @@ def _refuse_size(container: Container, *, max_pixels: int, any_shape: bool) -> N
             f"{_of_kind(container, max_pixels)}; export a smaller one."
         )
     if not any_shape:
-        _refuse_shape(*container.size)
+        refuse_shape(*container.size)
 
 
-def _refuse_shape(width: int, height: int) -> None:
+def refuse_shape(width: int, height: int) -> None:
+    """Raise UndersizedPicture for what is too small or too long to be cropped."""
     if min(width, height) < MIN_SIDE:
         raise UndersizedPicture(
             f"The picture is {width:,} × {height:,} pixels and no side may be under {MIN_SIDE}; "
@@ -389,6 +409,9 @@ def _broken(data: bytes, error: Exception) -> UnusablePicture:
 
 
 _SCALES = (1, 2, 4, 8)
+_GLANCE = 256
+# Modes whose pixels can be averaged as they are.
+_SMOOTH = ("RGB", "RGBA", "L", "LA", "CMYK")
 _SPARE = 1.5
 _SEVERAL = 2
 _MOST_SCANS = 100

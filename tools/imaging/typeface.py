@@ -19,6 +19,7 @@ RESTRICTED: Final = 0x0002  # fsType, OpenType specification, OS/2 table: no emb
 BITMAPS_ONLY: Final = 0x0200
 NEEDED: Final = ("cmap", "head", "hhea", "hmtx", "maxp", "name", "OS/2")
 OUTLINES: Final = ("glyf", "CFF ", "CFF2")
+WEB_FONTS: Final = (b"wOFF", b"wOF2")
 
 SCRIPTS: Final = ("Noto Sans", *(f"Noto Sans {name}" for name in ("Arabic", "Hebrew", "Devanagari", "Thai")))
 # By region, because the same character is drawn otherwise in each; then what comes nearest to it.
@@ -55,6 +56,16 @@ class Typeface:
         return cls(digest, _kept(digest, data), characters)
 
 
+def is_font(data: bytes) -> bool:
+    """Whether a file begins like a font of any kind, one that is read here or not."""
+    return data[:4] in (*KINDS, COLLECTION, *WEB_FONTS)
+
+
+def media_type(data: bytes) -> str:
+    """The media type of a font that `Typeface.of` takes: by the curves of its outlines."""
+    return "font/otf" if data[:4] == b"OTTO" else "font/ttf"
+
+
 def families(language: str, typeface: Typeface | None = None) -> tuple[str, ...]:
     """List the families for a language, the first choice first; every one of ours is among them."""
     region = region_of(language)
@@ -76,7 +87,7 @@ def region_of(language: str) -> str | None:
 def _face(data: bytes) -> Face:
     if data[:4] == COLLECTION:
         raise UnusableTypeface("This file holds several fonts. Send the one that you want as TTF or OTF.")
-    if data[:4] in (b"wOFF", b"wOF2"):
+    if data[:4] in WEB_FONTS:
         raise UnusableTypeface("This is a web font (WOFF). Send the same font as TTF or OTF.")
     if data[:4] not in KINDS:
         raise UnusableTypeface("This is no font that can be read. Send a TTF or OTF file.")

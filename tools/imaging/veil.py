@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageStat
+from PIL import Image
 
 from tools.imaging.box import Box
 from tools.imaging.brand import Brand
@@ -23,13 +23,12 @@ TAIL: Final = 2.0  # percent of the pixels behind a text that may be worse than 
 class Ground:
     """A canvas ready to be written on, and the ink to use.
 
-    The veil's opacity is 0 to 1; unrest is how far the lightness of the photo varies there, of 255 levels.
+    The veil's opacity is 0 to 1.
     """
 
     image: Image.Image
     tone: Tone
     veil: float = 0.0
-    unrest: float = 0.0
 
 
 def prepare(
@@ -48,10 +47,13 @@ def prepare(
     dark, light = _inks(colours, brand)
     if not texts:
         return Ground(canvas, light)
-    low, high = _behind(canvas, texts)
+    parts = [canvas.crop(box.pixels()) for box in texts]
+    low, high = _behind(parts)
     shares = {dark: veil_needed(low, dark), light: veil_needed(high, light)}
     tone = min(shares, key=lambda tone: (shares[tone], -_ratio((low, high), tone)))
-    return _veiled(canvas, texts, fade, tone, shares[tone], _soft(canvas.size, texts, fade, clear_of))
+    veil = _Veil(canvas.size, texts, fade, _soft(canvas.size, texts, fade, clear_of))
+    laid = 0.0 if _ratio((low, high), tone) >= AIM else _strength(parts, veil, tone, shares[tone])
+    return Ground(_veiled(canvas, veil, tone, laid), tone, laid)
 
 
 def on_field(image: Image.Image, field: RGB, colours: Sequence[str], brand: Brand | None = None) -> Ground:
@@ -70,29 +72,46 @@ def _inks(colours: Sequence[str], brand: Brand | None) -> tuple[Tone, Tone]:
     return Tone(deep, pale), Tone(pale, deep)
 
 
-def _veiled(
-    canvas: Image.Image, texts: Sequence[Box], fade: Side, tone: Tone, share: float, soft: float
-) -> Ground:
-    """Strengthen the veil from a share on which it ought to suffice, until it does."""
-    painted, ratio, laid = canvas, _ratio(_behind(canvas, texts), tone), 0.0
+@dataclass(frozen=True)
+class _Veil:
+    """Where a veil lies: over the texts' side of the canvas, fading towards the other."""
+
+    size: tuple[int, int]
+    texts: Sequence[Box]
+    fade: Side
+    soft: float
+
+    def mask(self, opacity: float) -> Image.Image:
+        turn = _turn(self.size, self.texts, self.fade)
+        return fading(self.size, self.fade, turn=turn, soft=self.soft, opacity=round(255 * opacity))
+
+
+def _strength(parts: Sequence[Image.Image], veil: _Veil, tone: Tone, share: float) -> float:
+    """Strengthen the veil from a share on which it ought to suffice, until it does; judged on the texts' parts."""
+    laid, ratio = 0.0, 0.0
     while ratio < AIM and laid < 1:
         laid = min(1.0, max(share, laid + STEP))
-        painted = canvas.copy()
-        painted.paste(tone.veil, (0, 0), _mask(canvas.size, texts, fade, soft, round(255 * laid)))
-        ratio = _ratio(_behind(painted, texts), tone)
-    return Ground(painted, tone, laid, max(_unrest(canvas.crop(box.pixels())) for box in texts))
+        mask, painted = veil.mask(laid), [part.copy() for part in parts]
+        for part, box in zip(painted, veil.texts, strict=True):
+            part.paste(tone.veil, (0, 0), mask.crop(box.pixels()))
+        ratio = _ratio(_behind(painted), tone)
+    return laid
 
 
-def _unrest(part: Image.Image) -> float:
-    """How far the lightness of a photo varies behind words, coarsely seen: as a deviation of 255 levels."""
-    coarse = (48, max(8, round(48 * part.height / part.width)))
-    return float(ImageStat.Stat(part.convert("L").resize(coarse, Image.Resampling.BOX)).stddev[0])
+def _veiled(canvas: Image.Image, veil: _Veil, tone: Tone, laid: float) -> Image.Image:
+    mask = veil.mask(laid)
+    reach = mask.getbbox()
+    if reach is None:
+        return canvas
+    painted = canvas.copy()
+    painted.paste(tone.veil, reach, mask.crop(reach))
+    return painted
 
 
-def _behind(canvas: Image.Image, texts: Sequence[Box]) -> tuple[float, float]:
-    """Measure the darkest and the lightest luminance behind the texts, part by part, but for a small tail."""
-    parts = (lightness(canvas.crop(box.pixels())) for box in texts)
-    spans = [percentiles(part.crop(tile), TAIL, 100 - TAIL) for part in parts for tile in _tiles(part.size)]
+def _behind(parts: Sequence[Image.Image]) -> tuple[float, float]:
+    """Measure the darkest and the lightest luminance behind the texts, piece by piece, but for a small tail."""
+    lights = map(lightness, parts)
+    spans = [percentiles(light.crop(tile), TAIL, 100 - TAIL) for light in lights for tile in _tiles(light.size)]
     return min(low for low, _ in spans), max(high for _, high in spans)
 
 
@@ -133,8 +152,3 @@ def _turn(size: tuple[int, int], texts: Sequence[Box], fade: Side) -> float:
         "left": min(box.left for box in texts) - pad,
         "right": max(box.right for box in texts) + pad,
     }[fade]
-
-
-def _mask(size: tuple[int, int], texts: Sequence[Box], fade: Side, soft: float, opacity: int) -> Image.Image:
-    """Cover the texts' side of the canvas, fading towards the other."""
-    return fading(size, fade, turn=_turn(size, texts, fade), soft=soft, opacity=opacity)

@@ -15,6 +15,8 @@ from tools.imaging.container import kind_of
 
 LONGEST: Final = 400
 """Bytes of one value, as it is written; what is longer is cut, so that a packet stays short."""
+WRAPPING: Final = 160
+"""Bytes that a file grows by at most beyond those of the packet."""
 
 _NAMESPACES: Final = {
     "dc": "http://purl.org/dc/elements/1.1/",

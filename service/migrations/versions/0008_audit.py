@@ -21,7 +21,8 @@ def upgrade() -> None:
         sa.Column("target", sa.String(64)),
         sa.Column("facts", sa.JSON, nullable=False),
     )
-    op.create_index("ix_audit_tenant_at", "audit", ["tenant", "at", "id"])
+    op.create_index("ix_audit_tenant", "audit", ["tenant", "id"])
+    op.create_index("ix_audit_at", "audit", ["at"])
 
 
 def downgrade() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.tools.imaging.corpus import ACCEPTED, HEAVY, REFUSED
-from tools.imaging.source import decode, inspect
+from tools.imaging.fingerprint import NEAR, distance, fingerprint
+from tools.imaging.source import decode, glance, inspect
 
 ROOT = Path(__file__).parents[3]
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 200
@@ -22,7 +23,8 @@ def test_what_is_fit_is_read_rightly(name: str) -> None:
     source = decode(data)
     assert source.image.mode == "RGB"
     assert source.image.size == case.size
-    assert source.info == inspect(data), "who only asks is told the same"
+    assert source.info == inspect(data) == glance(data)[0], "who only asks is told the same"
+    assert distance(fingerprint(glance(data)[1]), fingerprint(source.image)) <= NEAR // 2, "and sees the same"
     assert (source.info.media_type, source.info.width, source.info.height) == (case.media_type, *case.size)
     for at, wanted in enumerate(case.colours):
         middle: Any = source.image.getpixel(
@@ -35,7 +37,7 @@ def test_what_is_fit_is_read_rightly(name: str) -> None:
 def test_what_is_not_fit_is_refused_with_a_sentence(name: str) -> None:
     case = REFUSED[name]
     data = case.make()
-    for read in (decode, inspect):
+    for read in (decode, inspect, glance):
         with pytest.raises(case.error) as refused:
             read(data)
         said = str(refused.value)

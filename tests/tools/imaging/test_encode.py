@@ -23,9 +23,9 @@ from tools.imaging.encode import (
     choices,
     choose,
     encode,
+    encoded,
     fitted,
     responsive,
-    responsive_name,
 )
 from tools.imaging.source import SourcePicture
 from tools.placements import PLACEMENTS
@@ -203,8 +203,10 @@ def test_a_format_that_is_not_written_here_is_refused() -> None:
 @pytest.mark.parametrize(("height", "heights"), [(627, [627, 314, 157]), (628, [628, 314, 157])])
 def test_a_landscape_creative_has_copies_for_pages(height: int, heights: list[int]) -> None:
     copies = responsive(Image.new("RGB", (1200, height), (20, 90, 60)))
-    assert [(one.width, one.height) for one in copies] == list(zip([1200, 600, 300], heights, strict=True))
-    assert [responsive_name("1.91x1", one) for one in copies][1] == "1.91x1-600w.webp"
+    sizes = list(zip([1200, 600, 300], heights, strict=True))
+    assert [(one.format, one.width, one.height) for one in copies] == [
+        (kind, *size) for kind in ("avif", "webp", "jpeg") for size in sizes
+    ]
     assert all(Image.open(io.BytesIO(one.data)).size == (one.width, one.height) for one in copies)
 
 
@@ -214,6 +216,14 @@ def test_copies_are_never_enlarged_and_keep_their_shape(width: int, height: int)
     for copy in responsive(Image.new("RGB", (width, height)), widths=(1200, 600, 300, 600)):
         assert copy.width <= width
         assert math.isclose(copy.height, height * copy.width / width, abs_tol=0.5)
+
+
+def test_a_drawing_goes_as_png_where_it_may_and_a_photo_does_not(confetti: SourcePicture) -> None:
+    drawing = Image.new("RGB", (600, 400), (240, 240, 235))
+    ImageDraw.Draw(drawing).ellipse((150, 50, 450, 350), fill=(200, 30, 30))
+    assert encoded(drawing, ("jpeg", "png")).format == "png"
+    assert encoded(drawing, ("jpeg", "webp")).format == "jpeg"
+    assert encoded(confetti.image, ("jpeg", "png")).format == "jpeg"
 
 
 def _lowest(image: Image.Image) -> Encoded:

@@ -165,6 +165,6 @@ def creative(source: SourcePicture, **more: object) -> Creative:
         "focus": FOCUS,
         "headline": "Silence, wherever you are",
         "call_to_action": "Listen now",
-        "format": "png",
+        "formats": ("png",),
     }
     return render(source, CreativeSpec(**(told | more)))  # type: ignore[arg-type]

@@ -2,13 +2,16 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 from PIL import Image, ImageChops, ImageFilter
 
+from tools.imaging.brand import Brand
 from tools.imaging.colour import contrast, luminance, tones
-from tools.imaging.focus import find_focus
+from tools.imaging.encode import Format
+from tools.imaging.focus import Focus, find_focus
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
 from tools.imaging.source import SourcePicture
 
@@ -64,7 +67,7 @@ def test_the_product_stays_whole(studio: SourcePicture, size: tuple[int, int], l
 
 @pytest.mark.parametrize("size", [(1080, 1080), (1200, 628), (300, 250)])
 def test_contrast_holds_in_the_pixels(confetti: SourcePicture, size: tuple[int, int]) -> None:
-    image = pixels(creative(confetti, size, format="png", call_to_action=None))
+    image = pixels(creative(confetti, size, formats=("png",), call_to_action=None))
     ink = max((tone.ink for tone in tones(())), key=lambda colour: _exactly(image, colour).histogram()[255])
     letters = _exactly(image, ink)
     box = letters.getbbox()
@@ -88,7 +91,7 @@ def _exactly(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
 @pytest.mark.parametrize("language", list(TEXTS))
 def test_nothing_is_written_outside_the_safe_zone(studio: SourcePicture, language: str) -> None:
     """The photo has no pixel of the ink's colour, so that the ink shows where words are."""
-    told = pixels(creative(studio, (540, 960), language, format="png", safe_zone=STORY, call_to_action=None))
+    told = pixels(creative(studio, (540, 960), language, formats=("png",), safe_zone=STORY, call_to_action=None))
     ink = _exactly(told, tones(())[0].ink).getbbox()
     assert ink is not None
     assert ink[0] >= 540 * 0.06 - 1
@@ -99,7 +102,7 @@ def test_nothing_is_written_outside_the_safe_zone(studio: SourcePicture, languag
 
 def test_a_light_background_needs_no_veil(studio: SourcePicture) -> None:
     """The text is dark, and the wall beside it is as bright as without text."""
-    told = pixels(creative(studio, (1200, 628), format="png", call_to_action=None))
+    told = pixels(creative(studio, (1200, 628), formats=("png",), call_to_action=None))
     assert _exactly(told, tones(())[0].ink).getbbox() is not None
     assert told.convert("L").crop((0, 0, 20, 628)).getextrema()[0] >= 198  # type: ignore[operator]
 
@@ -127,8 +130,8 @@ def test_without_words_there_is_no_contrast_to_measure(studio: SourcePicture) ->
 @pytest.mark.parametrize(
     ("kind", "media_type"), [("jpeg", "image/jpeg"), ("png", "image/png"), ("webp", "image/webp")]
 )
-def test_each_format_is_what_it_says(studio: SourcePicture, kind: str, media_type: str) -> None:
-    made = creative(studio, (320, 180), format=kind)
+def test_each_format_is_what_it_says(studio: SourcePicture, kind: Format, media_type: str) -> None:
+    made = creative(studio, (320, 180), formats=(kind,))
     assert made.media_type == media_type == Image.open(io.BytesIO(made.data)).get_format_mimetype()
 
 
@@ -145,3 +148,15 @@ def test_threads_and_repetition_change_nothing(studio: SourcePicture, confetti: 
 def test_the_oddest_sources_still_render(size: tuple[int, int], studio: SourcePicture) -> None:
     odd = SourcePicture(studio.info, Image.new("RGB", size, (90, 90, 90)), None)
     assert pixels(creative(odd, (300, 250))).size == (300, 250)
+
+
+def test_a_house_s_colour_surrounds_a_photo_that_is_too_small(confetti: SourcePicture) -> None:
+    """No crop of a landscape holds a product that is as wide as it, and a crowd cannot be drawn out."""
+    focus, brand = Focus.given(0.02, 0.1, 0.98, 0.9), Brand(ground="#fff4e5")
+    spec = CreativeSpec(width=540, height=960, focus=focus, formats=("png",))
+    blurred, ours = render(confetti, spec), render(confetti, replace(spec, brand=brand))
+    assert blurred.extended
+    assert ours.extended
+    assert pixels(ours).getpixel((5, 5)) == pixels(ours).getpixel((535, 955)) == (255, 244, 229)
+    assert pixels(blurred).getpixel((5, 5)) != (255, 244, 229)
+    assert ours.checks["product_kept"] >= 0.95

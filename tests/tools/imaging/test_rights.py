@@ -102,7 +102,7 @@ def test_every_format_has_its_place_for_it(kind: str) -> None:
     assert said(data) == [("credit", "A. Maker", "XMP Credit")]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 def test_the_copyright_notice_of_a_camera_is_kept(kind: str) -> None:
     exif = Image.Exif()
     exif[0x8298] = "© 2026 A. Maker".encode()

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
-from tools.imaging import xmp
+from tools.imaging import certificate, xmp
 from tools.imaging.certificate import CertificateExists, Chain, make_test_chain
 from tools.imaging.encode import Format, encode
 from tools.imaging.provenance import VOCABULARY, Operation, Record
 from tools.imaging.rights import reserved
-from tools.imaging.signing import ROOM, Signer, UnusableCertificate
+from tools.imaging.signing import ROOM, Signer, SigningFailed, UnusableCertificate
 from tools.imaging.source import SourcePicture, decode
 
 c2pa: Any = pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
@@ -34,6 +34,8 @@ RECORD = Record(
     source_says="digitalCapture",
     notice="© Studio Nord",
 )
+LIFE = timedelta(hours=1, seconds=4)
+"""Of a certificate that is valid since an hour ago."""
 FORMATS: tuple[Format, ...] = ("jpeg", "png", "webp", "avif")
 
 
@@ -144,6 +146,23 @@ def test_a_certificate_that_readers_would_refuse_is_refused_at_once(tmp_path: Pa
     (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(UnusableCertificate, match=r"refuse|cannot sign"):
         Signer.open(tmp_path / "certificate.pem", tmp_path / "key.pem")
+
+
+def test_what_cannot_be_signed_is_said_in_a_sentence(signer: Signer) -> None:
+    with pytest.raises(SigningFailed, match=r"could not be signed.*fanfare doctor"):
+        signer.sign(b"\xff\xd8\xff\xe0broken", RECORD)
+
+
+def test_a_certificate_that_expires_meanwhile_signs_nothing_any_more(
+    studio: SourcePicture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate, "DAYS", LIFE.total_seconds() / 86400)
+    short = make_test_chain(tmp_path / "short")
+    signer = Signer.open(short.certificate, short.key)
+    ends = x509.load_pem_x509_certificate(short.certificate.read_bytes()).not_valid_after_utc
+    time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1)
+    with pytest.raises(SigningFailed, match="not valid at time of signing"):
+        signer.sign(encode(studio.image, "jpeg"), RECORD)
 
 
 def test_only_pictures_are_signed(signer: Signer) -> None:
