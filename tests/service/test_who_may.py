@@ -45,6 +45,13 @@ MATRIX: dict[str, Need] = {
     "POST /v1/keys": "manage",
     "GET /v1/keys": "manage",
     "DELETE /v1/keys/{key_id}": "manage",
+    "DELETE /v1/campaigns/{campaign_id}": "manage",
+    "GET /v1/campaigns/{campaign_id}/export": "manage",
+    "POST /v1/people/export": "manage",
+    "POST /v1/people/erase": "manage",
+    "GET /v1/tenant/export": "manage",
+    "POST /v1/tenant/erase": "manage",
+    "GET /v1/audit": "manage",
     "POST /v1/webhooks": "manage",
     "GET /v1/webhooks": "manage",
     "GET /v1/webhooks/{webhook_id}": "manage",
@@ -77,6 +84,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/assets": {"files": {"file": ("photo.jpg", PHOTO.read_bytes())}},
     "POST /v1/lint": {"json": {"placement": "x_post", "texts": {"body": ["Quiet."]}}},
     "POST /v1/keys": {"json": {"name": "Another", "roles": ["viewer"]}},
+    "POST /v1/people/export": {"json": {"person": "nobody"}},
+    "POST /v1/people/erase": {"json": {"person": "nobody"}},
+    "POST /v1/tenant/erase": {"json": {"confirm": "not this one"}},
     "POST /v1/webhooks": {"json": {"url": "https://hooks.example.com/another"}},
     "POST /new": {"data": {"name": "Aurora"}},
     "POST /campaigns/{campaign_id}": {"data": {"action": "reject"}},
@@ -84,7 +94,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /review/{link_id}": {"data": {"secret": "x"}},
     "POST /review/{link_id}/decision": {"data": {"action": "approve"}},
 }
-LAST = ("POST /v1/campaigns/{campaign_id}/cancel",)
+LAST = ("POST /v1/campaigns/{campaign_id}/cancel", "DELETE /v1/campaigns/{campaign_id}")
 """What would spoil the others' turn."""
 
 
