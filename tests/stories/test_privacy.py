@@ -131,8 +131,10 @@ async def test_a_campaign_is_erased_in_the_middle_of_its_run(service: Service) -
     assert (await service.get("/v1/campaigns"))["items"] == []
 
 
-async def test_an_erased_tenant_leaves_its_neighbour_whole_and_no_trace_of_itself(data_dir: Path) -> None:
-    async with house(data_dir) as here:
+async def test_an_erased_tenant_leaves_its_neighbour_whole_and_no_trace_of_itself(
+    data_dir: Path, database_url: str
+) -> None:
+    async with house(data_dir, database_url=database_url) as here:
         async with here.somebody("admin") as theirs, here.somebody("admin", tenant="rival") as others:
             await theirs.http.post("/v1/webhooks", json={"url": f"https://{CANARY.lower()}.example.com/hook"})
             link = None
