@@ -12,8 +12,9 @@ from agents.translator import CAMPAIGN
 from graph.checkpoints import CheckpointStoreError
 from graph.checkpoints.layout import Keys
 from graph.picture import redrawn
-from service.cli import Exit, app
+from service.cli import app
 from service.settings import Settings
+from service.terminal import Exit
 from tests.running import ROOT
 from tools.languages import LANGUAGES
 from tools.lint import RULES

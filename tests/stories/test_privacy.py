@@ -71,7 +71,7 @@ async def keys_and_values(fanfare: Fanfare) -> bytes:
 
 async def traces(fanfare: Fanfare, word: str) -> list[str]:
     """Where a word is still to be found: in tables, in Redis, or in any file of the data folder."""
-    found = []
+    found: list[str] = []
     if word in await rows(fanfare):
         found.append("database")
     if word.encode() in await keys_and_values(fanfare):
@@ -82,10 +82,10 @@ async def traces(fanfare: Fanfare, word: str) -> list[str]:
 
 async def until_gone(fanfare: Fanfare, word: str) -> list[str]:
     """As `traces`, with a moment for the server to finish rewriting its log."""
-    for _ in range(100):
-        if not (left := await traces(fanfare, word)):
-            return []
+    left, patience = await traces(fanfare, word), 100
+    while left and patience:
         await asyncio.sleep(0.05)
+        left, patience = await traces(fanfare, word), patience - 1
     return left
 
 
@@ -138,7 +138,8 @@ async def test_an_erased_tenant_leaves_its_neighbour_whole_and_no_trace_of_itsel
         async with here.somebody("admin") as theirs, here.somebody("admin", tenant="rival") as others:
             await theirs.http.post("/v1/webhooks", json={"url": f"https://{CANARY.lower()}.example.com/hook"})
             link = None
-            for asked in (ASKED, {**ASKED, "languages": []}):
+            few: dict[str, Any] = {**ASKED, "languages": []}
+            for asked in (ASKED, few):
                 campaign = await theirs.create(asked)
                 await theirs.still(campaign["id"])
                 link = await theirs.http.post(f"/v1/campaigns/{campaign['id']}/links", json={"gate": "copy"})
