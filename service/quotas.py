@@ -110,9 +110,12 @@ class Quotas:
     async def keep(self, tenant: str, sha256: str, size: int, *, limited: bool) -> bool:
         """Count bytes that are about to be stored; whether they were not counted before.
 
-        Raises a 413 problem when they are `limited` and do not fit.
+        Raises a 413 problem when they are `limited` and do not fit. Without a limit nothing is counted, and
+        Redis not needed.
         """
-        most = self._storage_bytes if limited and self._storage_bytes is not None else ""
+        if self._storage_bytes is None:
+            return False
+        most = self._storage_bytes if limited else ""
         answer = await self._run(_KEEP, self._stored_keys(tenant), [sha256, size, most])
         if answer == _NO_ROOM:
             raise self._full()
@@ -120,6 +123,8 @@ class Quotas:
 
     async def drop(self, tenant: str, sha256: str) -> None:
         """Count bytes no longer."""
+        if self._storage_bytes is None:
+            return
         await self._run(_DROP, self._stored_keys(tenant), [sha256])
 
     async def _give_back(self, day: str) -> None:
