@@ -1,7 +1,7 @@
 """The FastAPI service: lifespan, problems, what every request passes, and a door that only opens from here."""
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, cast
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph.checkpoints import FAILURES, CheckpointStoreError
-from service.api import assets, description, keys, links, models, privacy, routes, webhooks
+from service.api import assets, description, document, keys, links, privacy, routes, webhooks
 from service.console import login, pages, review
 from service.edge.access import Access, answer
 from service.edge.answers import SafeAnswers
@@ -54,12 +54,13 @@ def create_app(opener: Opener) -> FastAPI:
             yield
 
     app = FastAPI(
-        title="Fanfare", version="1", lifespan=lifespan, docs_url=None, openapi_url=None, redoc_url=None,
-        webhooks=webhooks.events, generate_unique_id_function=lambda route: route.name,
+        title="Fanfare", version="1", description=document.SAYS, openapi_tags=document.TAGS, lifespan=lifespan,
+        docs_url=None, openapi_url=None, redoc_url=None, webhooks=webhooks.events,
+        generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.metrics = Metrics()
     for router in _ROUTERS:
-        app.include_router(router, responses=routes.problems(408, 413, 429) if router in _CALLS else None)
+        app.include_router(router, responses=document.problems(408, 413, 429, 503) if router in _CALLS else None)
     app.mount("/static", StaticFiles(packages=[("service", "console/static")]), name="static")
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
@@ -67,10 +68,10 @@ def create_app(opener: Opener) -> FastAPI:
     for error in (CheckpointStoreError, DatabaseUnavailable, AssetStoreUnavailable, *FAILURES):
         app.add_exception_handler(error, _unavailable)
     # Inside of what turns problems into answers, and outside of every route.
-    app.router.middleware_stack = Entrance(app.router.middleware_stack)
+    app.router.middleware_stack = Entrance(app.router.middleware_stack, _is_taken)
     for layer in (Audited, Bodies, RateLimits, _Door, Access, SafeAnswers, Peers):  # the last one is the outermost
         app.add_middleware(layer)
-    app.openapi = lambda: _openapi(app, FastAPI.openapi)  # type: ignore[method-assign]
+    app.openapi = lambda: document.document(app, FastAPI.openapi)  # type: ignore[method-assign]
     return app
 
 
@@ -143,9 +144,17 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """Every method that the path takes: each route of it knows only its own."""
-    ours = (route for router in _ROUTERS for route in router.routes if isinstance(route, Route))
-    here = [route for route in ours if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in here for method in route.methods or ()})
+    ours = list(_routes())
+    here = next((route.path for route in ours if route.matches(request.scope)[0] is not Match.NONE), None)
+    return sorted({method for route in ours if route.path == here for method in route.methods or ()})
+
+
+def _is_taken(scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in _routes())
+
+
+def _routes() -> Iterator[Route]:
+    return (route for router in _ROUTERS for route in router.routes if isinstance(route, Route))
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
@@ -153,34 +162,3 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     detail = "A store that the service needs cannot be reached; GET /readyz names it. Try again in a moment."
     retry = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
     return answer(Problem(503, "unavailable", "Unavailable", detail, headers=retry))
-
-
-def _openapi(app: FastAPI, make: Callable[[FastAPI], dict[str, Any]]) -> dict[str, Any]:
-    schema = make(app)
-    schemas = schema["components"]["schemas"]
-    if "CampaignRequest" not in schemas:
-        made = models.CampaignRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= made.pop("$defs", {}) | {"CampaignRequest": made}
-        fanfare = cast("Fanfare | None", getattr(app.state, "fanfare", None))
-        _tell_who_may(schema, required=fanfare is None or fanfare.authentication.required)
-    return schema
-
-
-def _tell_who_may(schema: dict[str, Any], *, required: bool) -> None:
-    """Add to every call that needs a caller what it answers to others; without a login, nobody is one."""
-    for calls in schema["paths"].values():
-        for call in calls.values():
-            if security := call.get("security"):
-                for status, says in _REFUSALS.items():
-                    told = {"description": says, "content": {"application/problem+json": _PROBLEM}}
-                    call["responses"].setdefault(str(status), told)
-                if not required:
-                    security.append({})
-
-
-_PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
-_REFUSALS = {
-    401: "Nobody knows who calls",
-    403: "The caller's roles do not allow it",
-    429: "Too many failed logins",
-}

@@ -29,7 +29,7 @@ def parse_request(body: bytes) -> CampaignRequest:
     if problem := unsound(body):
         raise problem
     try:
-        return CampaignRequest.model_validate_json(body)
+        return CampaignRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise refusal(error) from None
 

@@ -56,19 +56,21 @@ class Events:
 
     async def follow(
         self, campaign_id: str, *, after: int = 0, final: Callable[[], Awaitable[Event | None]] | None = None
-    ) -> AsyncIterator[Event]:
-        """Events later than `after` as they come, until the campaign's last.
+    ) -> AsyncIterator[Event | None]:
+        """Events later than `after` as they come, until the campaign's last; None when none came for a while.
 
-        `final` is asked when nothing has come for a while: its event ends a stream whose last one was lost.
+        `final` is asked then: its event ends a stream whose last one was lost.
         """
         stream, _ = self._keys(campaign_id)
         while True:
             answer: Any = await self._redis.xread(
                 {stream: f"{after}-0"}, count=200, block=int(_WAIT_SECONDS * 1000)
             )
-            if not answer and final and (last := await final()):
-                yield replace(last, id=after + 1)
-                return
+            if not answer:
+                if final and (last := await final()):
+                    yield replace(last, id=after + 1)
+                    return
+                yield None
             for event in _decode(answer):
                 after = event.id
                 yield event

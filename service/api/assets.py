@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from service import campaigns
 from service.api.deps import App, Found, Reader
-from service.api.routes import problems
+from service.api.document import problems
 from service.problems import Problem, not_found
 from service.wiring import Fanfare
 from tools.assets import SUFFIXES, AssetNotFound

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.api.deps import App, Manager
-from service.api.routes import problems
+from service.api.document import links, problems
 from service.identity import Role
 from service.problems import not_found
 from service.tables import ApiKey
@@ -22,7 +22,12 @@ Cursor = Annotated[str | None, Query(max_length=36, pattern=r"^[0-9a-f-]*$")]
 class KeyRequest(BaseModel):
     """Whom a key is for, and what it may do."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "Shop's nightly job", "roles": ["editor"], "expires_in": 7776000}]
+        },
+    )
 
     name: Name = Field(description="Whose it is, or what for: one key a person makes a history that tells.")
     roles: list[Role] = Field(min_length=1, max_length=4)
@@ -62,7 +67,11 @@ class KeyPage(BaseModel):
     next_cursor: str | None
 
 
-@router.post("", status_code=201, responses=problems(422))
+@router.post(
+    "",
+    status_code=201,
+    responses={**problems(422), 201: {"links": links(("revoke_key",), key_id="$response.body#/id")}},
+)
 async def create_key(asked: KeyRequest, response: Response, fanfare: App, caller: Manager) -> NewKeyBody:
     """Make a key for the caller's tenant; its text is in this answer and nowhere else."""
     response.headers["Cache-Control"] = "no-store"

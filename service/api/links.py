@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from graph.state import Gate
 from service import campaigns
 from service.api.deps import App, Found, Manager
+from service.api.document import links, problems
 from service.api.keys import Cursor, Name
-from service.api.routes import problems
 from service.problems import conflict, not_found
 from service.tables import ReviewLink
 
@@ -21,7 +21,9 @@ _LONGEST_SECONDS = 90 * 86_400
 class LinkRequest(BaseModel):
     """What a link shows, and for how long."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"gate": "copy", "expires_in": 259200, "name": "Legal"}]}
+    )
 
     gate: Gate
     expires_in: int = Field(default=_WEEK, ge=60, le=_LONGEST_SECONDS, description="Seconds.")
@@ -59,7 +61,10 @@ class LinkPage(BaseModel):
     next_cursor: str | None
 
 
-@router.post("", status_code=201, responses=problems(404, 409, 422))
+_REVOKING = links(("revoke_link",), campaign_id="$request.path.campaign_id", link_id="$response.body#/id")
+
+
+@router.post("", status_code=201, responses={**problems(404, 409, 422), 201: {"links": _REVOKING}})
 async def create_link(
     asked: LinkRequest, campaign: Found, request: Request, response: Response, fanfare: App, caller: Manager
 ) -> NewLinkBody:

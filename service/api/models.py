@@ -9,9 +9,11 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from agents.product import Line, Product, printable
 from graph.approval import DecisionType
@@ -19,8 +21,8 @@ from graph.look import EVERYWHERE, Brand, FocusBox
 from graph.state import Approval, Gate
 from service.tables import Campaign, Status
 from tools.counting import CountingRule
-from tools.languages import UnknownLanguage, language
-from tools.placements import DEFAULT_PLACEMENTS, UnknownPlacement, placement
+from tools.languages import LANGUAGES, UnknownLanguage, language
+from tools.placements import DEFAULT_PLACEMENTS, PLACEMENTS, UnknownPlacement, placement
 from tools.policy.rule import Severity
 
 
@@ -39,7 +41,37 @@ TONES = ("premium", "playful", "friendly", "bold", "professional", "minimalist")
 Licence = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(printable)
 ]
-Budget = Annotated[Decimal, Field(gt=0, max_digits=8, decimal_places=4)]
+Budget = Annotated[
+    Decimal,
+    Field(gt=0, max_digits=8, decimal_places=4),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(?=.*[1-9])[0-9]{1,4}(\.[0-9]{1,4})?$", "examples": ["0.50"]},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 9999.9999},
+            ]
+        }
+    ),
+]
+_WORDS: JsonDict = {"pattern": r"\S"}
+_LANGUAGE: JsonDict = {"enum": list(LANGUAGES)}
+_PLACEMENT: JsonDict = {"enum": list(PLACEMENTS)}
+
+CAMPAIGN: dict[str, Any] = {
+    "product": {
+        "name": "Aurora",
+        "features": ["40 h battery", "Noise cancelling", "Folds flat"],
+        "evidence": [{"claim": "40 h battery", "source": "lab report 12"}],
+    },
+    "tone": "premium",
+    "audience": "commuters",
+    "source_language": "en",
+    "languages": ["de", "ja"],
+    "placements": ["instagram_post", "x_post"],
+    "approval": "required",
+    "budget_usd": "0.50",
+}
+"""An order to show."""
 
 
 class RetryRequest(BaseModel):
@@ -53,22 +85,35 @@ class RetryRequest(BaseModel):
 class CampaignRequest(BaseModel):
     """What a campaign is to be about."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [CAMPAIGN]})
 
     product: Product
     tone: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
-        description=f"One of {', '.join(TONES)}, or up to 80 characters of your own.", examples=["premium"]
+        description=f"One of {', '.join(TONES)}, or up to 80 characters of your own.",
+        examples=["premium"],
+        json_schema_extra=_WORDS,
     )
-    audience: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)] | None = None
-    source_language: str = Field(default="en", description="BCP 47; the language the copy is written in.")
-    languages: list[str] = Field(
+    audience: (
+        Annotated[
+            str,
+            StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
+            Field(json_schema_extra=_WORDS),
+        ]
+        | None
+    ) = None
+    source_language: Annotated[str, Field(json_schema_extra=_LANGUAGE)] = Field(
+        default="en", description="BCP 47; the language the copy is written in."
+    )
+    languages: list[Annotated[str, Field(json_schema_extra=_LANGUAGE)]] = Field(
         default_factory=list,
         max_length=30,
+        json_schema_extra={"uniqueItems": True},
         description="BCP 47; what it is translated to.",
         examples=[["de", "ja"]],
     )
-    placements: list[str] = Field(
+    placements: list[Annotated[str, Field(json_schema_extra=_PLACEMENT)]] = Field(
         default=list(DEFAULT_PLACEMENTS),
+        json_schema_extra={"uniqueItems": True},
         min_length=1,
         max_length=40,
         description="Ids of the placement table.",
@@ -83,6 +128,7 @@ class CampaignRequest(BaseModel):
     )
     glossary: dict[str, dict[Line, Line]] = Field(
         default_factory=dict[str, dict[Line, Line]],
+        json_schema_extra={"propertyNames": _LANGUAGE},
         max_length=30,
         description="By language, how a term must be translated.",
         examples=[{"de": {"noise cancelling": "Geräuschunterdrückung"}}],
@@ -91,13 +137,14 @@ class CampaignRequest(BaseModel):
     brand: Brand | None = Field(default=None, description="The house's colours, logo and letters.")
     focus: dict[str, FocusBox] = Field(
         default_factory=dict[str, FocusBox],
+        json_schema_extra={"propertyNames": {"enum": [EVERYWHERE, *PLACEMENTS]}},
         description="Where the product is on the photo, by placement, or under `all` for those without their own.",
         examples=[{"all": {"left": 0.3, "top": 0.1, "right": 0.7, "bottom": 0.9}}],
     )
-    webhook_url: str | None = Field(
+    webhook_url: (
+        Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra={"format": "uri"})] | None
+    ) = Field(
         default=None,
-        min_length=1,
-        max_length=2048,
         description="An address on the public Internet that hears of this campaign; see docs/webhooks.md.",
         examples=["https://hooks.example.com/fanfare"],
     )
@@ -254,7 +301,39 @@ class CampaignPage(BaseModel):
 class DecisionRequest(BaseModel):
     """A person's decision at a gate."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"gate": "copy", "revision": "5f0c2a9be1d34c77", "type": "approve"},
+                {
+                    "gate": "copy",
+                    "revision": "5f0c2a9be1d34c77",
+                    "type": "edit",
+                    "edits": {"/copy/headlines/0": "Forty hours of quiet"},
+                },
+                {
+                    "gate": "copy",
+                    "revision": "5f0c2a9be1d34c77",
+                    "type": "respond",
+                    "comment": "Less about the battery, more about the commute.",
+                },
+                {"gate": "creatives", "revision": "5f0c2a9be1d34c77", "type": "reject", "comment": "Wrong photo."},
+            ],
+            "oneOf": [
+                {"properties": {"type": {"const": "edit"}, "edits": {"minProperties": 1}}, "required": ["edits"]},
+                {
+                    "properties": {
+                        "type": {"const": "respond"},
+                        "comment": {"type": "string", **_WORDS},
+                        "edits": {"maxProperties": 0},
+                    },
+                    "required": ["comment"],
+                },
+                {"properties": {"type": {"enum": ["approve", "reject"]}, "edits": {"maxProperties": 0}}},
+            ],
+        },
+    )
 
     gate: Gate
     revision: str = Field(min_length=1, max_length=64, description="As the approval shows it.")
@@ -349,10 +428,13 @@ class LintRequest(BaseModel):
     )
 
     placement: Annotated[str, AfterValidator(_placement)] = Field(
-        max_length=64, description="An id of the placement table."
+        max_length=64, description="An id of the placement table.", json_schema_extra=_PLACEMENT
     )
     language: Annotated[str, AfterValidator(_language)] = Field(
-        default="en", max_length=64, description="BCP 47; the language that the texts are in."
+        default="en",
+        max_length=64,
+        description="BCP 47; the language that the texts are in.",
+        json_schema_extra=_LANGUAGE,
     )
     texts: dict[FieldName, Annotated[list[LintText], Field(max_length=50)]] = Field(
         max_length=40, description="By slot, up to 50 each of up to 10,000 characters; 20,000 in all."

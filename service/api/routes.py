@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import json
@@ -9,14 +10,17 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Header, Query, Request, Response, UploadFile
-from fastapi.responses import JSONResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Depends, File, Header, Query, Request, Response, UploadFile
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.security import HTTPBearer
+from fastapi.sse import format_sse_event
 from starlette.datastructures import UploadFile as StarletteUpload
 
 from service import campaigns, uploads
 from service.api.deps import App, Creator, Decider, Found, Reader, Writer
+from service.api.document import links, problems
 from service.api.models import (
+    CAMPAIGN,
     ApprovalBody,
     AssetBody,
     CampaignBody,
@@ -28,7 +32,6 @@ from service.api.models import (
     HistoryPage,
     LintBody,
     LintRequest,
-    ProblemBody,
     Readiness,
     RetryRequest,
 )  # fmt: skip
@@ -45,43 +48,61 @@ from tools.languages import LANGUAGES
 from tools.placements import PLACEMENTS
 
 router = APIRouter(prefix="/v1")
+_SCRAPER = HTTPBearer(
+    scheme_name="scraper", auto_error=False, description="With a login, `FANFARE_METRICS_TOKEN`; no key opens it."
+)
 _EVENT_ID = re.compile(r"[0-9]{1,15}")
 _CURSOR = re.compile(r"[0-9A-Za-z:.-]{1,40}")
 health = APIRouter()
 
 
-_REQUEST_REF = {"$ref": "#/components/schemas/CampaignRequest"}
+def _request(image: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    """A campaign's request, whose `image` is told by how it comes."""
+    more = {"type": "object", "properties": {"image": image}, "required": ["image"] if required else []}
+    return {"allOf": [{"$ref": "#/components/schemas/CampaignRequest"}, more]}
+
+
 _CREATE_BODY = {
     "required": True,
     "content": {
-        "application/json": {"schema": _REQUEST_REF},
+        "application/json": {
+            "schema": _request({"type": "string"}, required=True),
+            "example": {**CAMPAIGN, "image": hashlib.sha256(b"the bytes of a photo").hexdigest()},
+        },
         "multipart/form-data": {
             "schema": {
                 "type": "object",
                 "required": ["campaign", "image"],
-                "properties": {"campaign": _REQUEST_REF, "image": {"type": "string", "format": "binary"}},
-            }
+                "properties": {
+                    "campaign": _request({"type": "null"}, required=False),
+                    "image": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "JPEG, PNG, WebP, HEIC or AVIF.",
+                    },
+                },
+            },
+            "encoding": {"campaign": {"contentType": "application/json"}},
         },
     },
 }
 
 
+_FILE = File(description="A photo, a logo or a font.", json_schema_extra={"format": "binary"})
+_EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"type": "string", "examples": ["status"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
 _ABOUT_A_CAMPAIGN = (
     "get_campaign", "get_content", "get_history", "follow_events", "get_approval", "decide", "cancel_campaign",
-    "retry_campaign", "get_package",
+    "retry_campaign", "get_package", "create_link", "list_links",
 )  # fmt: skip
-
-
-def _links(operations: tuple[str, ...], parameter: str, pointer: str) -> dict[str, Any]:
-    """OpenAPI links: which calls take the id that this answer gives."""
-    return {
-        name: {"operationId": name, "parameters": {parameter: f"$response.body#/{pointer}"}} for name in operations
-    }
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a call, for its OpenAPI."""
-    return {status: {"model": ProblemBody, "content": {"application/problem+json": {}}} for status in statuses}
 
 
 @router.post(
@@ -89,7 +110,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     status_code=202,
     responses={
         **problems(409, 413, 415, 422),
-        202: {"links": _links(_ABOUT_A_CAMPAIGN, "campaign_id", "id")},
+        202: {
+            "headers": {"Location": {"description": "Where it is.", "schema": {"type": "string"}}},
+            "links": links(_ABOUT_A_CAMPAIGN, campaign_id="$response.body#/id"),
+        },
     },
     openapi_extra={"requestBody": _CREATE_BODY},
     tags=["campaigns"],
@@ -127,7 +151,11 @@ async def list_campaigns(
 @router.get(
     "/campaigns/{campaign_id}",
     response_model=CampaignBody,
-    responses={**problems(404), 304: {"description": "Nothing has changed since that `ETag`."}},
+    responses={
+        **problems(404),
+        200: {"headers": {"ETag": {"description": "For `If-None-Match`.", "schema": {"type": "string"}}}},
+        304: {"description": "Nothing has changed since that `ETag`."},
+    },
     tags=["campaigns"],
 )
 async def get_campaign(
@@ -162,8 +190,8 @@ async def get_history(campaign: Found, fanfare: App) -> HistoryPage:
 
 @router.get(
     "/campaigns/{campaign_id}/events",
-    response_class=EventSourceResponse,
-    responses=problems(404),
+    response_class=StreamingResponse,
+    responses={**problems(404), 200: {"content": {"text/event-stream": {"itemSchema": _EVENT}}}},
     tags=["campaigns"],
 )
 async def follow_events(
@@ -172,7 +200,7 @@ async def follow_events(
     fanfare: App,
     caller: Reader,
     last_event_id: Annotated[str | None, Header()] = None,
-) -> AsyncIterator[ServerSentEvent]:
+) -> Response:
     """What happens, as it happens; `Last-Event-ID` replays what was missed."""
     after = int(last_event_id) if last_event_id and _EVENT_ID.fullmatch(last_event_id) else 0
 
@@ -181,11 +209,10 @@ async def follow_events(
         now_is = await campaigns.get(fanfare, caller, campaign.id)
         return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
 
-    try:
-        async for event in fanfare.events.follow(campaign.id, after=after, final=final):
-            yield ServerSentEvent(id=str(event.id), event=event.type, data=event.data)
-    except Problem:  # too late to answer with it: the stream ends, and the next one is refused
-        return
+    # FastAPI streams what a route yields; when the reader goes away meanwhile, it logs an error (its #15725).
+    told = _told(fanfare.events.follow(campaign.id, after=after, final=final))
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(told, media_type="text/event-stream", headers=headers)
 
 
 @router.get(
@@ -238,10 +265,10 @@ async def retry_campaign(
     "/assets",
     status_code=201,
     response_model=AssetBody,
-    responses={**problems(413, 422), 201: {"links": _links(("get_asset",), "sha256", "sha256")}},
+    responses={**problems(413, 422), 201: {"links": links(("get_asset",), sha256="$response.body#/sha256")}},
     tags=["assets"],
 )
-async def upload_asset(file: UploadFile, fanfare: App, caller: Writer) -> dict[str, Any]:
+async def upload_asset(file: Annotated[UploadFile, _FILE], fanfare: App, caller: Writer) -> dict[str, Any]:
     """Keep a photo, a logo or a font (TTF or OTF) for later campaigns."""
     return await uploads.keep_any(fanfare, caller, await _upload(file, fanfare))
 
@@ -287,7 +314,7 @@ async def readyz(fanfare: App) -> Response:
     responses={**problems(401), 200: {"content": {"text/plain": {}}}},
     tags=["health"],
 )
-async def metrics(request: Request, fanfare: App) -> Response:
+async def metrics(request: Request, fanfare: App, _: Annotated[object, Depends(_SCRAPER)]) -> Response:
     """Counters in Prometheus's text format; with a login, for the bearer of `FANFARE_METRICS_TOKEN`."""
     _require_scraper(request, fanfare)
     counted = cast("Metrics", request.app.state.metrics)
@@ -303,6 +330,17 @@ def _require_scraper(request: Request, fanfare: Fanfare) -> None:
     said = request.headers.get("authorization", "").removeprefix("Bearer ")
     if kept is None or not hmac.compare_digest(said.encode(), kept.get_secret_value().encode()):
         raise unauthenticated("login-failed", "Counters need FANFARE_METRICS_TOKEN, sent as a bearer token.")
+
+
+async def _told(events: AsyncIterator[Event | None]) -> AsyncIterator[bytes]:
+    """The events as they are sent, and a comment where there is none."""
+    with contextlib.suppress(Problem):  # too late to answer with it: the stream ends, and the next one is refused
+        async for event in events:
+            if event is None:
+                yield format_sse_event(comment="nothing new")
+            else:
+                data = json.dumps(event.data, ensure_ascii=False)
+                yield format_sse_event(id=str(event.id), event=event.type, data_str=data)
 
 
 async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, Upload | None]:

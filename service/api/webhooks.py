@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service import webhooks
 from service.announcements import EventBody, EventType
 from service.api.deps import App, Manager
-from service.api.routes import problems
+from service.api.document import links, problems
 from service.problems import conflict, not_found
 from service.tables import Delivery, DeliveryStatus, Webhook
 from service.webhooks import CAMPAIGNS, MOST_WEBHOOKS, TooManyWebhooks
@@ -30,6 +30,7 @@ class WebhookRequest(BaseModel):
         min_length=1,
         max_length=2048,
         description="An address on the public Internet.",
+        json_schema_extra={"format": "uri"},
         examples=["https://hooks.example.com/fanfare"],
     )
 
@@ -103,7 +104,17 @@ class DeliveryPage(BaseModel):
     next_cursor: str | None
 
 
-@router.post("", status_code=201, responses=problems(403, 409, 422))
+_ABOUT_A_WEBHOOK = ("get_webhook", "remove_webhook", "enable_webhook", "rotate_secret")
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        **problems(403, 409, 422),
+        201: {"links": links(_ABOUT_A_WEBHOOK, webhook_id="$response.body#/id")},
+    },
+)
 async def add_webhook(asked: WebhookRequest, response: Response, fanfare: App, caller: Manager) -> NewWebhookBody:
     """Send every event of every campaign to an address, signed with a secret that is shown this once."""
     await webhooks.accept(fanfare.outbound, asked.url, field="url")
@@ -122,7 +133,10 @@ async def list_webhooks(fanfare: App, caller: Manager) -> WebhookPage:
     return WebhookPage(items=[WebhookBody.of(one) for one in await fanfare.webhooks.of(caller.tenant)])
 
 
-@router.get("/deliveries", responses=problems(403, 422))
+_REPLAYING = links(("replay_delivery",), delivery_id="$response.body#/items/0/id")
+
+
+@router.get("/deliveries", responses={**problems(403, 422), 200: {"links": _REPLAYING}})
 async def list_deliveries(
     fanfare: App,
     caller: Manager,

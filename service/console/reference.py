@@ -117,8 +117,10 @@ def _type(schema: Mapping[str, Any]) -> list[Word]:
         case {"$ref": str(ref)}:
             name = ref.rpartition("/")[2]
             return [Word(name, name)]
-        case {"anyOf": kinds} | {"oneOf": kinds} | {"allOf": kinds}:
+        case {"anyOf": kinds} | {"oneOf": kinds}:
             return _joined(_type(kind) for kind in kinds)
+        case {"allOf": kinds}:
+            return _joined((_type(kind) for kind in kinds), with_=" with ")
         case {"enum": values}:
             return [Word(" | ".join(json.dumps(value) for value in values))]
         case {"const": value}:

@@ -35,6 +35,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "name with an escape": (product(name="A\x1b[31mb"), "U+001B"),
     "tone of 81 characters": ({"tone": "t" * 81}, "tone"),
     "budget of nothing": ({"budget_usd": "0"}, "budget_usd"),
+    "variants as text": ({"variants": "2"}, "variants"),
     "unknown approval": ({"approval": "maybe"}, "approval"),
     "webhook to this machine": ({"webhook_url": "https://127.0.0.1/hook"}, "webhook_url"),
 }

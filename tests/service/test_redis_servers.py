@@ -25,7 +25,9 @@ async def test_a_campaign_runs_on_a_cluster(tmp_path: Path) -> None:
             assert gate["status"] == "awaiting_copy_approval", gate
             assert service.fanfare
             stream = service.fanfare.events.follow(created["id"])
-            assert (await anext(stream)).type == "status"
+            first = await anext(stream)
+            assert first is not None
+            assert first.type == "status"
             assert (await service.get("/readyz"))["warnings"] == []
             end = await service.approve(created["id"])
         assert end["status"] == "awaiting_creative_approval"

@@ -72,6 +72,7 @@ async def test_a_wrong_method_is_told_every_right_one(service: Service) -> None:
         "/v1/campaigns": "GET, POST",
         "/v1/assets": "POST",
         "/v1/campaigns/0/decisions": "POST",
+        "/v1/webhooks/deliveries": "GET",
         "/new": "GET, POST",
     }.items():
         answer = await service.http.request("PUT", path)

@@ -214,6 +214,14 @@ async def test_while_redis_is_away_nobody_is_refused_for_guessing() -> None:
         await counting.check("203.0.113.5", "one")
 
 
+async def test_what_no_route_takes_is_refused_as_such_whoever_calls(data_dir: Path) -> None:
+    async with house(data_dir) as here:
+        for method, path in (("TRACE", "/healthz"), ("POST", "/metrics"), ("PUT", "/v1/assets/0/signed")):
+            assert (await here.nobody.http.request(method, path)).status_code == 405
+        assert (await here.nobody.http.post("/v1/nowhere")).status_code == 404
+        assert (await here.nobody.http.post("/v1/campaigns")).status_code == 401
+
+
 async def test_a_stream_ends_with_its_key(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.events._WAIT_SECONDS", 0.2)
     async with house(data_dir) as here, here.somebody("editor") as editor:

@@ -236,6 +236,7 @@ async def _events(service: Service, campaign_id: str) -> list[str]:
     assert service.fanfare is not None
     steps: list[str] = []
     async for event in service.fanfare.events.follow(campaign_id):
+        assert event is not None
         if event.type == "step.finished":
             steps.append(event.data["step"])
         if event.type == "approval.requested":

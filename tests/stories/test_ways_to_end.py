@@ -45,6 +45,27 @@ async def test_events_tell_the_whole_story_and_replay_what_was_missed(service: S
     assert await _told(service, campaign["id"], "rubbish") == events
 
 
+async def test_a_stream_says_so_when_nothing_is_new(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.events._WAIT_SECONDS", 0.05)
+    campaign = await service.create()
+    await service.still(campaign["id"])
+    async with service.http.stream("GET", f"/v1/campaigns/{campaign['id']}/events") as answer:
+        assert answer.headers["cache-control"] == "no-cache"
+        async for line in answer.aiter_lines():
+            if line.startswith(":"):
+                break
+
+
+async def test_a_reader_who_goes_away_is_no_error(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    campaign = await service.create()
+    await service.still(campaign["id"])
+    for _ in range(20):
+        async with service.http.stream("GET", f"/v1/campaigns/{campaign['id']}/events") as answer:
+            await anext(answer.aiter_raw())
+    await service.get("/healthz")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_cancelled_while_it_runs_it_stays_cancelled(data_dir: Path) -> None:
     async with with_model(data_dir, latency=0.3) as service:
         campaign = await service.create()
