@@ -42,7 +42,14 @@ def mark(
     *,
     rtl: bool,
 ) -> Mark | None:
-    """Place a logo in the first corner of the safe area that nothing takes; None where there is none."""
+    """Place a logo in the first corner of the safe area that nothing takes; None where there is none.
+
+    There is air around it, and as much around its plate if it stands on one.
+    """
+
+    def is_free(box: Box, air: float) -> bool:
+        return not any(box.grown(air, air).overlap(other).area for other in taken)
+
     for share in SMALLER:
         width, height = _size(logo, canvas.size, share)
         if height < TINY:
@@ -50,8 +57,11 @@ def mark(
         air = AIR * height
         for corner in corners:
             box = _in_corner(safe, corner, width, height, air, rtl=rtl)
-            if not any(box.grown(air, air).overlap(other).area for other in taken):
-                return _mark(logo, box, canvas)
+            if not is_free(box, air):
+                continue
+            made = _mark(logo, box, canvas)
+            if made.plate is None or is_free(made.plate, air):
+                return made
     return None
 
 

@@ -170,6 +170,19 @@ def test_a_logo_without_contrast_gets_a_plate() -> None:
     assert found.plate.share_inside(SAFE) == 1
 
 
+def test_a_plate_keeps_its_distance_from_the_words() -> None:
+    canvas = Image.new("RGB", (1200, 600), (250, 250, 250))
+    source = emblem((240, 240, 240, 255))
+    free = mark(source, ["top_start"], Box(40, 40, 1160, 560), [], canvas, rtl=False)
+    assert free
+    assert free.plate
+    near = Box(40, free.plate.bottom + 2, 600, 400)
+    assert near.overlap(free.box.grown(4, 4)).area == 0
+    moved = mark(source, ["top_start", "top_end"], Box(40, 40, 1160, 560), [near], canvas, rtl=False)
+    assert moved
+    assert moved.box.left > 600
+
+
 def test_a_logo_without_room_is_left_out_and_said(studio: SourcePicture) -> None:
     made = creative(studio, logo=emblem((10, 20, 60, 255)), width=320, height=50)
     assert "The logo is left out: 320 × 50 has no room for it." in made.remarks
