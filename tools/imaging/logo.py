@@ -16,6 +16,7 @@ from tools.imaging.templates import Corner
 AREA: Final = 0.115  # the root of its area, as a share of the root of the canvas's area
 WIDEST: Final = 0.34  # of the canvas's width
 TALLEST: Final = 0.13  # of the canvas's height
+APART: Final = 1.9  # times that air above and below, where words would look like the logo's own
 SMALLER: Final = (1.0, 0.8, 0.64, 0.5)  # tried one after another
 AIR: Final = 0.3  # clear space on every side, of the logo's height
 TINY: Final = 10  # pixels of height below which a logo is no logo
@@ -48,7 +49,7 @@ def mark(
     """
 
     def is_free(box: Box, air: float) -> bool:
-        return not any(box.grown(air, air).overlap(other).area for other in taken)
+        return not any(box.grown(air, APART * air).overlap(other).area for other in taken)
 
     for share in SMALLER:
         width, height = _size(logo, canvas.size, share)
