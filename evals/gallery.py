@@ -28,6 +28,7 @@ from tools.imaging.focus import Focus, dominant_colours, find_focus
 from tools.imaging.render import Creative, CreativeSpec, SafeZone, render
 from tools.imaging.source import SourcePicture, decode
 from tools.imaging.typeset import Direction, Setting, set_text
+from tools.imaging.vips import thrifty_jpeg
 from tools.placements import PLACEMENTS, ImageSize, Placement, placement
 
 Check = Literal[
@@ -204,14 +205,8 @@ def page(rendered: Sequence[Shown]) -> bytes:
 
 def _encoded(sheet: Image.Image) -> bytes:
     """At the best quality of a few that a page's byte budget leaves; thumbnails bear more than creatives do."""
-    data = b""
-    for quality in range(80, 16, -6):
-        file = io.BytesIO()
-        sheet.save(file, "JPEG", quality=quality, optimize=True)
-        data = file.getvalue()
-        if len(data) <= _PAGE_BYTES:
-            break
-    return data
+    tried = (thrifty_jpeg(sheet, quality) for quality in range(80, 4, -5))
+    return next(data for data in tried if len(data) <= _PAGE_BYTES)
 
 
 def _shown(kind: Kind, size: Size, script: Script, full: Path | None) -> Shown:
@@ -276,7 +271,7 @@ def _caption(text: str) -> Image.Image:
 
 _WIDTH, _GAP, _TALLEST = 1120, 7, 180
 _LONG = 3.0
-_PAGE_BYTES = 490_000
+_PAGE_BYTES = 640_000
 _PAPER, _INK = (238, 237, 233), (70, 70, 78)
 _BRANDS = {
     "cut-out": Brand(primary="#d6542c", ink="#2b1a12", ground="#f6e9dc"),

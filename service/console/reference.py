@@ -80,7 +80,7 @@ def _operation(method: str, path: str, said: Mapping[str, Any]) -> Operation:
         list(_contents(said.get("requestBody", {}))),
         [
             (status, answer["description"], [word for _, words in _contents(answer) for word in words])
-            for status, answer in said["responses"].items()
+            for status, answer in sorted(said["responses"].items())
         ],
     )
 

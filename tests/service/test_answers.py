@@ -114,3 +114,12 @@ async def test_the_reference_names_every_call_and_needs_no_other_host(service: S
     assert "style=" not in page
     anchors = set(re.findall(r'href="#([^"]+)"', page))
     assert anchors <= set(re.findall(r'id="([^"]+)"', page))
+
+
+async def test_no_two_pages_style_the_same_name_in_two_ways(service: Service) -> None:
+    """Two rules for `.photo` would squeeze the photo on which a reviewer draws the focus."""
+    sheet = (await service.http.get("/static/fanfare.css")).text
+    plain = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", sheet)
+    selectors = [each.strip() for each in re.findall(r"([^{}]+)\{", plain)]
+    assert len(selectors) > 50
+    assert sorted(set(selectors)) == sorted(selectors)

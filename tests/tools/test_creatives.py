@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 from PIL import Image, ImageDraw
 
+from evals.subjects import emblem
 from tools import creatives
 from tools.creatives import Drawn, Lines, Photo, drawn, opened
+from tools.house import PLAIN, House, furnished
 from tools.imaging.pool import pool
 from tools.imaging.render import Creative, CreativeSpec, render
 from tools.imaging.seal import Seal
@@ -77,16 +79,19 @@ def pixels(made: Sequence[Drawn]) -> list[bytes]:
 
 
 async def test_two_campaigns_at_once_are_as_each_alone() -> None:
-    """Twenty times: another photo beside it, and the same photo in two languages."""
-    jobs = [(ONE, "en"), (OTHER, "en"), (ONE, "ar")]
+    """Twenty times: another photo beside it, the same one in two languages, and in another house's look."""
+    house = await furnished({"primary": "#d6542c", "ink": "#2b1a12", "ground": "#f6e9dc"}, logo=emblem())
+    jobs = [(ONE, "en", PLAIN), (OTHER, "en", PLAIN), (ONE, "ar", PLAIN), (ONE, "en", house)]
     few = [PLACEMENTS["x_website_ad"]]
 
-    async def campaign(data: bytes, code: str) -> list[bytes]:
+    async def campaign(data: bytes, code: str, look: House) -> list[bytes]:
         photo = await opened(data)
         told = texts(code, await asyncio.to_thread(photo.measure))
-        return pixels(await drawn(photo, few, **told))  # type: ignore[arg-type]
+        told["lines"] = Lines(TEXTS[code], "Listen", "Worth a quiet moment")
+        return pixels(await drawn(photo, few, house=look, **told))  # type: ignore[arg-type]
 
     alone = [await campaign(*job) for job in jobs]
+    assert alone[3] != alone[0], "the house shows"
     for _ in range(ROUNDS):
         creatives.PHOTOS.clear()
         assert await asyncio.gather(*(campaign(*job) for job in jobs)) == alone

@@ -27,6 +27,7 @@ ALIKE: Final = 30  # levels by which a cell may differ from all that is near it 
 TOUCHED: Final = 0.004  # share of the product that words may touch: the edge of a letter's shade
 SAMPLE: Final = 320  # pixels of a side whose sharpness is measured
 FLAT: Final = 6.0  # edge energy below which nothing can be sharp
+NARROW: Final = 0.3  # share of the photo below which a crop around a guess may miss the product
 ENLARGED: Final = 1.6  # from this on, an enlarged photo looks soft
 
 
@@ -92,7 +93,9 @@ def measure(proof: Proof) -> Checks:
 
 def remarks(checks: Checks, proof: Proof, *, unsure: bool) -> tuple[str, ...]:
     """Say in sentences why a person must look; unsure when nobody knows how far the product extends."""
-    ratio, enlarged = checks["contrast"], proof.placing.photo.width / _full_width(proof.source)
+    placing = proof.placing
+    ratio, enlarged = checks["contrast"], placing.photo.width / _full_width(proof.source)
+    shown = placing.visible.area / placing.photo.area
     said = {
         "The picture does not have the size that was asked for.": not checks["size"],
         f"The file has {len(proof.data):,} bytes, more than the limit of {proof.max_bytes or 0:,}.": not checks[
@@ -107,6 +110,8 @@ def remarks(checks: Checks, proof: Proof, *, unsure: bool) -> tuple[str, ...]:
         "The words may stand on the product; say where it is to be sure.": checks["product_clear"] is False
         and unsure,
         f"Only {checks['product_kept']:.0%} of the product is seen.": checks["product_kept"] < KEEP,
+        f"This size shows {shown:.0%} of the photo around a guess of where the product is; say where it is to be "
+        "sure.": unsure and shown < NARROW,
         f"The photo is enlarged {enlarged:.1f} times; a larger one would be sharper.": enlarged > ENLARGED,
     }
     return tuple(sentence for sentence, holds in said.items() if holds)

@@ -165,9 +165,11 @@ def _around_text(
     """Put the photo beside the words' room: into a frame, or so that the product stands clear of them."""
     if layout.ground == "panel":
         frame, panel = _split(whole, text, fade)
-        span = (round(frame.width), round(frame.height))
-        rim = RIM * min(span)
-        placing = place(size, focus, span, Box(0, 0, *span).grown(-rim, -rim))
+        placing = _framed(size, focus, frame)
+        narrow = _narrowed(placing, frame, fade, focus)
+        if narrow:
+            frame, panel = narrow, _beside(narrow, whole, fade)
+            placing = _framed(size, focus, frame)
         return Composition(layout, fade, whole, frame, panel, text, placing)
     canvas = (round(whole.width), round(whole.height))
     stage = _stage(text, fade, whole, safe) if layout.product != "all" else _free(whole, safe)
@@ -176,6 +178,29 @@ def _around_text(
     if certain and layout.product != "all" and _is_near(placing.product, text, whole):
         placing = _staged(size, focus, whole, stage, max(canvas[0] / size[0], canvas[1] / size[1]))
     return Composition(layout, fade, whole, whole, None, text, placing)
+
+
+def _framed(size: tuple[int, int], focus: Focus, frame: Box) -> Placing:
+    span = (round(frame.width), round(frame.height))
+    rim = RIM * min(span)
+    return place(size, focus, span, Box(0, 0, *span).grown(-rim, -rim))
+
+
+def _narrowed(placing: Placing, frame: Box, fade: Side, focus: Focus) -> Box | None:
+    """Make a frame beside words no wider than a photo whose sides would be patched; None where none is."""
+    patched = any(side in ("left", "right") and _filling(side, focus) > DRAWN_OUT for side in placing.bare)
+    if fade not in ("left", "right") or not patched:
+        return None
+    width = math.floor(placing.visible.width)
+    if fade == "right":
+        return Box(frame.right - width, frame.top, frame.right, frame.bottom)
+    return Box(frame.left, frame.top, frame.left + width, frame.bottom)
+
+
+def _beside(frame: Box, whole: Box, fade: Side) -> Box:
+    if fade == "right":
+        return Box(0, 0, frame.left, whole.bottom)
+    return Box(frame.right, 0, whole.right, whole.bottom)
 
 
 def _is_near(product: Box, text: Box, whole: Box) -> bool:

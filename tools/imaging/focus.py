@@ -30,6 +30,9 @@ SCENERY: Final = 0.9  # share of a side from which on it is no product
 SIDES: Final[tuple[Side, ...]] = ("left", "right", "up", "down")
 COARSE: Final = 7  # pixels of blur that leave of a crowd its large things
 LARGE: Final = (0.01, 0.45)  # share of the picture that a product takes which stands out from a crowd
+DETAIL: Final = 768  # pixels on the longer side at which sharp and soft edges differ
+SOFT: Final = 1.5  # pixels of blur that take a sharp edge away
+FAINT: Final = 12  # levels that are no edge
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,10 @@ def find_focus(source: SourcePicture) -> Focus:
     """Find the product in a decoded photo; always answers, at worst with the eye's first guess."""
     proxy = _reduced(source.image)
     plain = plain_sides(proxy)
-    found = _from_alpha(source) or _from_border(proxy, plain) or _from_attention(proxy)
+    found = _from_alpha(source) or _from_border(proxy, plain)
+    if not found and len(plain) < len(SIDES):
+        found = _from_sharpness(source.image)
+    found = found or _from_attention(proxy)
     return replace(found, plain=plain)
 
 
@@ -84,8 +90,8 @@ def dominant_colours(source: SourcePicture, n: int = 3) -> tuple[str, ...]:
     return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in colours[:n])
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    share = min(1.0, PROXY / max(image.size))
+def _reduced(image: Image.Image, longer: int = PROXY) -> Image.Image:
+    share = min(1.0, longer / max(image.size))
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
     return image.resize(size, Image.Resampling.BOX, reducing_gap=2)
 
@@ -108,6 +114,14 @@ def _from_border(proxy: Image.Image, plain: tuple[Side, ...]) -> Focus | None:
         return None if whole is None or _spans(whole.box) else _around(_far_end(mask, cut[0]), "border")
     focus = _around(mask, "border")
     return focus if focus and LIKELY[0] < focus.box.area < LIKELY[1] and not _spans(focus.box) else None
+
+
+def _from_sharpness(image: Image.Image) -> Focus | None:
+    """Take what is sharp before a background that is not, as a lens shows a product in a crowd."""
+    grey = _reduced(image, DETAIL).convert("L")
+    lost = ImageChops.difference(grey, grey.filter(ImageFilter.GaussianBlur(SOFT)))
+    focus = _around(lost.point(_steps(max(FAINT, 0.5 * _percentile(lost, 0.999)))), "attention")
+    return focus if focus and LARGE[0] < focus.box.area < LARGE[1] and not _spans(focus.box) else None
 
 
 def _from_attention(proxy: Image.Image) -> Focus:

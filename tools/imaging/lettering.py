@@ -188,8 +188,9 @@ def _stacked(desk: _Desk) -> Lettering:
     between = [*([gaps[0] * size] * (len(texts) - 1)), *([gaps[1] * size] if button else [])]
     tops, total = _tops(bodies, between)
     start = _anchored(room, desk.layout.anchor, bodies, tops, total)
-    placed = [_placed(desk, room, piece, start + top) for piece, top in zip(texts, tops, strict=False)]
-    pill = _beginning(desk, room, button.width, button.height, start + tops[-1]) if button else None
+    edge = texts[0].stem if texts else 0.0
+    placed = [_placed(desk, room, piece, start + top, edge) for piece, top in zip(texts, tops, strict=False)]
+    pill = _beginning(desk, room, (button.width, button.height), start + tops[-1], edge) if button else None
     fits = total <= room.height + 1 and _fit(desk, headline, subline, button)
     return _lettering(headline, subline, placed, button, pill, fits=fits)
 
@@ -206,7 +207,8 @@ def _in_line(desk: _Desk) -> Lettering:
     bodies = [_body(piece) for piece in texts]
     tops, total = _tops(bodies, [desk.layout.gaps[0] * piece.size for piece in texts[:1]])
     start = _anchored(before, "middle", bodies, tops, total)
-    placed = [_placed(desk, before, piece, start + top) for piece, top in zip(texts, tops, strict=True)]
+    edge = texts[0].stem if texts else 0.0
+    placed = [_placed(desk, before, piece, start + top, edge) for piece, top in zip(texts, tops, strict=True)]
     pill = _ending(desk, button) if button else None
     fits = total <= room.height + 1 and _fit(desk, headline, subline, button)
     return _lettering(headline, subline, placed, button, pill, fits=fits)
@@ -288,16 +290,19 @@ def _anchored(room: Box, anchor: Anchor, bodies: Sequence[_Body], tops: Sequence
     return max(room.top, min(room.bottom - total, room.centre[1] - middle))
 
 
-def _placed(desk: _Desk, room: Box, piece: Piece, top: float) -> Placed:
-    return Placed(piece.block, _beginning(desk, room, piece.width, piece.height, top))
+def _placed(desk: _Desk, room: Box, piece: Piece, top: float, edge: float) -> Placed:
+    return Placed(piece.block, _beginning(desk, room, (piece.width, piece.height), top, edge - piece.stem))
 
 
-def _beginning(desk: _Desk, room: Box, width: float, height: float, top: float) -> Box:
-    """Put something at the beginning of a line, or on the axis."""
+def _beginning(desk: _Desk, room: Box, size: tuple[float, float], top: float, indent: float) -> Box:
+    """Put something at the beginning of a line, indented as far as the room allows, or on the axis."""
+    width, height = size
     if desk.layout.align == "centre":
         left = room.centre[0] - width / 2
+    elif desk.words.direction == "rtl":
+        left = room.right - width
     else:
-        left = room.right - width if desk.words.direction == "rtl" else room.left
+        left = max(room.left, min(room.left + indent, room.right - width))
     return _whole(Box(left, top, left + width, top + height))
 
 

@@ -11,6 +11,8 @@ LONELY: Final = 0.34  # a last line shorter than this share of the longest is a 
 WIDOW: Final = 0.15  # what a widow costs, as the square of a line's slack
 PAUSE: Final = 0.03  # what a line gains that ends where a reader would pause
 PAUSES: Final = tuple(".,;:!?…–—、。，！？：；،؛؟।")
+STOP: Final = 0.3  # what it gains that ends with its sentence, so that no first word of the next hangs on it
+STOPS: Final = tuple(".!?…。！？؟।")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ def broken(phrases: Sequence[Phrase], width: float) -> list[str] | None:
     ends = _evened(phrases, width, count)
     starts = [0, *ends[:-1]]
     return ["".join(phrase.text for phrase in phrases[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def runs_on(line: str) -> bool:
+    """Whether a sentence ends inside a line, so that the first words of the next hang on it."""
+    return any(word.endswith(STOPS) for word in line.split()[:-1])
 
 
 def _fewest(phrases: Sequence[Phrase], width: float) -> int | None:
@@ -65,12 +72,17 @@ def _evened(phrases: Sequence[Phrase], width: float, count: int) -> list[int]:
                 break
             cost, rest = best(end, lines - 1)
             cost += ((used(start, end) - ideal) / ideal) ** 2
-            cost -= PAUSE if phrases[end - 1].text.rstrip().endswith(PAUSES) else 0.0
+            cost -= _rest(phrases[end - 1].text.rstrip())
             if cost < found[0]:
                 found = (cost, (end, *rest))
         return found
 
     return list(best(0, count)[1])
+
+
+def _rest(text: str) -> float:
+    """What a line gains from how it ends."""
+    return STOP if text.endswith(STOPS) else PAUSE if text.endswith(PAUSES) else 0.0
 
 
 def _last(used: float, width: float, ideal: float, *, alone: bool) -> float:

@@ -16,6 +16,7 @@ from tools.imaging.templates import Corner
 AREA: Final = 0.115  # the root of its area, as a share of the root of the canvas's area
 WIDEST: Final = 0.34  # of the canvas's width
 TALLEST: Final = 0.13  # of the canvas's height
+APART: Final = 1.9  # times that air above and below, where words would look like the logo's own
 SMALLER: Final = (1.0, 0.8, 0.64, 0.5)  # tried one after another
 AIR: Final = 0.3  # clear space on every side, of the logo's height
 TINY: Final = 10  # pixels of height below which a logo is no logo
@@ -42,7 +43,14 @@ def mark(
     *,
     rtl: bool,
 ) -> Mark | None:
-    """Place a logo in the first corner of the safe area that nothing takes; None where there is none."""
+    """Place a logo in the first corner of the safe area that nothing takes; None where there is none.
+
+    There is air around it, and as much around its plate if it stands on one.
+    """
+
+    def is_free(box: Box, air: float) -> bool:
+        return not any(box.grown(air, APART * air).overlap(other).area for other in taken)
+
     for share in SMALLER:
         width, height = _size(logo, canvas.size, share)
         if height < TINY:
@@ -50,8 +58,11 @@ def mark(
         air = AIR * height
         for corner in corners:
             box = _in_corner(safe, corner, width, height, air, rtl=rtl)
-            if not any(box.grown(air, air).overlap(other).area for other in taken):
-                return _mark(logo, box, canvas)
+            if not is_free(box, air):
+                continue
+            made = _mark(logo, box, canvas)
+            if made.plate is None or is_free(made.plate, air):
+                return made
     return None
 
 

@@ -17,19 +17,24 @@ UPRIGHT: Final = {
 
 @dataclass(frozen=True)
 class Proportions:
-    """In sizes of the type: where in its layout a line's capitals begin, and where its baseline is."""
+    """In sizes of the type: where in its layout capitals begin, the baseline is, and an upright letter begins."""
 
     cap: float
     baseline: float
+    stem: float
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Ink, and its body inside it: top and base are pixels below the ink's top."""
+    """Ink, and its body inside it: top and base are pixels below the ink's top.
+
+    The stem is where upright letters begin, in pixels right of the ink; what stands on one edge is aligned by it.
+    """
 
     block: TextBlock
     top: float
     base: float
+    stem: float
 
     @property
     def width(self) -> int:
@@ -68,7 +73,8 @@ def proportions(setting: Setting) -> Proportions:
     """Measure a script's proportions once for each setting."""
     letter = UPRIGHT.get(setting.language.split("-")[0].lower(), "H")
     block = set_text(letter, setting, size=FAMILIAR)
-    return Proportions(block.offset[1] / FAMILIAR, (block.offset[1] + block.height) / FAMILIAR)
+    left, above = block.offset
+    return Proportions(above / FAMILIAR, (above + block.height) / FAMILIAR, left / FAMILIAR)
 
 
 def _measured(block: TextBlock, setting: Setting) -> Piece:
@@ -76,4 +82,6 @@ def _measured(block: TextBlock, setting: Setting) -> Piece:
     above, lines = block.offset[1], max(1, len(block.lines))
     top = min(max(0.0, shape.cap * block.size - above), block.height / 2)
     base = shape.baseline * block.size + (lines - 1) * setting.pitch(block.size) - above
-    return Piece(block, top, min(max(base, top + 1), float(block.height)))
+    edged = setting.align == "start" and setting.direction == "ltr"
+    stem = shape.stem * block.size - block.offset[0] if edged else 0.0
+    return Piece(block, top, min(max(base, top + 1), float(block.height)), stem)

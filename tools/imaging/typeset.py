@@ -10,7 +10,7 @@ import regex  # type: ignore[import-untyped]  # it ships no stubs
 from PIL import Image
 
 from tools.imaging.glyphs import is_drawn
-from tools.imaging.lines import Phrase, broken
+from tools.imaging.lines import Phrase, broken, runs_on
 from tools.imaging.phrases import BREAK, bound, leading, phrases
 from tools.imaging.typeface import Typeface, families
 from tools.imaging.vips import Align, Wrap, text_mask
@@ -25,6 +25,7 @@ MEASURED: Final = 40  # the size, in pixels, at which phrases are measured
 APART: Final = 2.2  # em between baselines while measuring, so that no ink of two lines meets
 MANY: Final = 48  # phrases from which a text is no headline
 TRIES: Final = 6
+YIELDING: Final = 0.8  # share of the size that is kept where the rest would buy a better break
 UNITS: Final = 1024  # Pango's units in a pixel
 
 
@@ -156,16 +157,29 @@ def _largest(measures: _Measures, setting: Setting, box: _Box, smallest: int, la
     """Find the largest size by bisection, then draw it, a little smaller where hinting made it wider."""
     slack = 1.0
     for _ in range(TRIES):
-        size = _bisected(measures, setting, box, slack, smallest, largest)
-        lines = measures.lines(setting, size, box, slack) if size else None
-        if not size or not lines:
+        most = _bisected(measures, setting, box, slack, smallest, largest)
+        if not most:
             return None
+        size, lines = _parted(measures, setting, box, slack, smallest, most)
         mask, x, y = _drawn([bound(line) for line in lines], setting, size, setting.pitch(size), None)
         if box.holds(mask):
             return TextBlock(mask, size, (x, y), fits=True, lines=tuple(line.strip() for line in lines))
         slack *= min(0.995, box.width / mask.width)
         largest = size - 1 if mask.height > box.height else size
     return None
+
+
+def _parted(
+    measures: _Measures, setting: Setting, box: _Box, slack: float, smallest: int, most: int
+) -> tuple[int, list[str]]:
+    """Give up a little of the size where sentences then have lines of their own, and no more of these."""
+    largest = measures.lines(setting, most, box, slack) or []
+    if len(largest) > 1 and any(map(runs_on, largest)):
+        for size in range(most - 1, max(smallest, round(most * YIELDING)) - 1, -1):
+            lines = measures.lines(setting, size, box, slack) or []
+            if len(lines) == len(largest) and not any(map(runs_on, lines)):
+                return size, lines
+    return most, largest
 
 
 def _bisected(

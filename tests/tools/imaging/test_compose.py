@@ -106,3 +106,14 @@ def test_a_template_may_be_forced() -> None:
     assert found.template.name == "badge"
     with pytest.raises(UnknownTemplate, match="there is lower"):
         compose((900, 900), focus, (1080, 1080), safe, rtl=False, has_text=True, forced="lowr")
+
+
+def test_a_frame_beside_words_is_no_wider_than_a_photo_that_would_be_patched() -> None:
+    """Of a tall product in a crowd nothing can be cropped, and a blur beside it is no picture."""
+    focus = Focus(Box(0.5, 0.15, 0.7, 0.92), (0.6, 0.5), "attention")
+    for rtl in (False, True):
+        found = compose((2000, 1500), focus, (970, 250), Box(30, 20, 940, 230), rtl=rtl, has_text=True)
+        assert found.panel
+        assert found.placing.product_kept >= KEEP
+        assert not {"left", "right"} & set(found.placing.bare)
+        assert found.frame.width + found.panel.width == 970

@@ -107,6 +107,21 @@ def test_a_large_thing_stands_out_from_a_crowd() -> None:
     assert overlap(focus.box, Box(700 / 1200, 200 / 900, 900 / 1200, 700 / 900)) > 0.6
 
 
+@pytest.mark.parametrize(("seed", "blur", "at"), [(11, 7, (1080, 240)), (3, 5, (200, 300)), (8, 14, (900, 100))])
+def test_what_is_sharp_before_a_blurred_crowd_is_the_product(seed: int, blur: int, at: tuple[int, int]) -> None:
+    dice, image = random.Random(seed), Image.new("RGB", (1600, 1200), (96, 120, 118))  # noqa: S311
+    draw = ImageDraw.Draw(image)
+    for _ in range(300):
+        x, y, size = dice.randrange(1600), dice.randrange(1200), dice.randrange(60, 200)
+        draw.ellipse((x, y, x + size, y + size), fill=tuple(dice.randrange(40, 240) for _ in range(3)))
+    image = image.filter(ImageFilter.GaussianBlur(blur))
+    ImageDraw.Draw(image).rectangle((*at, at[0] + 300, at[1] + 800), fill=(236, 232, 222))
+    focus = find_focus(png(image))
+    truth = Box(at[0] / 1600, at[1] / 1200, (at[0] + 300) / 1600, (at[1] + 800) / 1200)
+    assert focus.method == "attention"
+    assert overlap(focus.box, truth) > 0.85
+
+
 def test_a_person_may_say_where_it_is() -> None:
     focus = Focus.given(0.1, 0.2, 0.5, 0.8)
     assert focus.method == "given"

@@ -222,6 +222,18 @@ def test_lines_are_evened_out() -> None:
     assert block.height <= 130
 
 
+def test_a_sentence_begins_a_line_where_a_little_size_buys_it() -> None:
+    setting = Setting("en", "ltr", "Bold")
+    largest, block = (
+        fit(text, setting, width=700, height=200, largest=200, smallest=20, most_lines=2)
+        for text in ("Aurora, the art of detail", "Aurora. The art of detail")
+    )
+    assert block.lines == ("Aurora.", "The art of detail")
+    assert 0.75 * largest.size <= block.size <= largest.size
+    three = fit("Nova. Cold water, all day long", setting, width=480, height=400, largest=60, smallest=20)
+    assert three.lines == ("Nova.", "Cold water,", "all day long")
+
+
 @pytest.mark.parametrize(("text", "visible"), [("", False), (" \n\u200b\u200f", False), ("a", True), ("。", True)])
 def test_the_invisible_is_known(text: str, visible: object) -> None:
     assert is_visible(text) is visible
