@@ -22,6 +22,7 @@ TAGS = [
     {"name": "webhooks", "description": "Be told what happens, in signed requests."},
     {"name": "keys", "description": "API keys of the tenant: made, listed, revoked."},
     {"name": "links", "description": "Links for reviewers who have no account."},
+    {"name": "privacy", "description": "Export and erase what is kept of a campaign, a person or the tenant."},
     {"name": "health", "description": "For load balancers and Prometheus."},
 ]
 

@@ -12,8 +12,8 @@ from starlette.background import BackgroundTask
 
 from service import erasure, export
 from service.api.deps import App, Found, Manager
+from service.api.document import problems
 from service.api.keys import Cursor
-from service.api.routes import problems
 from service.tables import AuditEntry
 
 router = APIRouter(prefix="/v1", tags=["privacy"])
