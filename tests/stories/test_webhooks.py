@@ -164,7 +164,8 @@ async def test_a_receiver_that_hangs_slows_no_other_and_no_campaign(data_dir: Pa
             await quick.gets(10)
             assert len(stuck.received) == 4, "no more than four are under way to one host"
             waiting = await deliveries(service, status="pending")
-        assert len(waiting) == 10
+        # The last one to the quick receiver may have arrived without being written down yet.
+        assert len([one for one in waiting if "//localhost" in one["url"]]) == 10
 
 
 async def test_a_redirect_is_not_followed(data_dir: Path) -> None:
