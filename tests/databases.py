@@ -116,8 +116,11 @@ def _binaries(folder: Path, account: int | None) -> Path:
     try:
         subprocess.run([home / "bin/postgres", "--version"], check=True, capture_output=True, user=account)
     except PermissionError:
-        shutil.copytree(home, folder / "postgres")
-        return folder / "postgres/bin"
+        # As deep as in the wheel: the programs look for their libraries beside its package.
+        libraries = home.parent.with_name(f"{home.parent.name}.libs")
+        shutil.copytree(libraries, folder / "wheel" / libraries.name)
+        shutil.copytree(home, folder / "wheel" / home.parent.name / home.name)
+        return folder / "wheel" / home.parent.name / home.name / "bin"
     return home / "bin"
 
 
