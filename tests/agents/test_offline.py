@@ -213,11 +213,17 @@ async def _bold(stage: Stage, drafts: Drafts, name: str, spoken: str) -> Draft:
     return drafts[name, spoken]
 
 
+def _products(spoken: str) -> dict[str, Product]:
+    """The plain product and a third of the odd ones: any three languages in a row have them all."""
+    turn = sorted(SPOKEN).index(spoken) % 3
+    return {name: product for at, (name, product) in enumerate(PRODUCTS.items()) if not at or at % 3 == turn}
+
+
 @pytest.mark.parametrize("spoken", sorted(SPOKEN))
 async def test_copy_for_every_placement_is_inside_limits_and_rules(
     stage: Stage, drafts: Drafts, spoken: str
 ) -> None:
-    for name, product in PRODUCTS.items():
+    for name, product in _products(spoken).items():
         draft = await _bold(stage, drafts, name, spoken)
         _check_limits(draft, _wanted([*WRITTEN, CAMPAIGN]))
         _check_rules(draft, product, spoken)
@@ -231,7 +237,7 @@ async def test_copy_for_every_placement_is_inside_limits_and_rules(
 @pytest.mark.parametrize("spoken", sorted(SPOKEN))
 async def test_translations_are_inside_limits_and_rules(stage: Stage, drafts: Drafts, spoken: str) -> None:
     source = "de" if spoken == "en" else "en"
-    for name, product in PRODUCTS.items():
+    for name, product in _products(spoken).items():
         draft = await _bold(stage, drafts, name, source)
         made = await _translation(stage, product, _copy(draft), spoken, source=language(source))
         _check_limits(made, _wanted([*WRITTEN, CAMPAIGN]))
