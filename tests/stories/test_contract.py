@@ -1,5 +1,6 @@
 """What callers rely on besides campaigns themselves: validators, history, counters, methods."""
 
+import asyncio
 from decimal import Decimal
 
 from tests.running import Service
@@ -59,7 +60,12 @@ async def test_prometheus_reads_answers_by_route_and_campaigns_by_status(service
     await service.still(campaign["id"])
     await service.http.get("/v1/nowhere")
     await service.http.request("PROPFIND", "/v1/campaigns")
-    told = (await service.http.get("/metrics")).text
+    told = ""
+    for _ in range(200):  # an answer is counted once it is out
+        told = (await service.http.get("/metrics")).text
+        if 'method="other"' in told:
+            break
+        await asyncio.sleep(0.01)
     assert 'fanfare_campaigns{status="awaiting_copy_approval"} 1.0' in told
     assert 'fanfare_http_answers_total{method="POST",route="/v1/campaigns",status="202"} 1.0' in told
     assert 'route="-",status="404"' in told
