@@ -100,20 +100,12 @@ async def _create(
     return written
 
 
-async def get(fanfare: Fanfare, caller: Caller, campaign_id: str) -> Campaign:
-    """The campaign; raises a 404 problem."""
-    campaign = await fanfare.records.get(campaign_id, tenant=caller.tenant)
+async def get(fanfare: Fanfare, campaign_id: str, *, tenant: str) -> Campaign:
+    """The tenant's campaign as it is now; raises a 404 problem where there is none, or none any more."""
+    campaign = await fanfare.records.get(campaign_id, tenant=tenant)
     if campaign is None:
         raise not_found("campaign")
     return campaign
-
-
-async def _again(fanfare: Fanfare, campaign: Campaign) -> Campaign:
-    """The campaign as it is now; raises a 404 problem once it is gone."""
-    found = await fanfare.records.get(campaign.id, tenant=campaign.tenant)
-    if found is None:
-        raise not_found("campaign")
-    return found
 
 
 async def approval(fanfare: Fanfare, campaign: Campaign) -> dict[str, Any]:
@@ -151,7 +143,7 @@ async def decide(fanfare: Fanfare, caller: Caller, campaign: Campaign, request: 
     )  # fmt: skip
     resume = decision.model_dump(exclude_none=True, exclude_defaults=True)
     taken = await fanfare.records.decide(decided, resume=resume)
-    now_is = await _again(fanfare, campaign)
+    now_is = await get(fanfare, campaign.id, tenant=campaign.tenant)
     if not taken:
         _is_open(now_is, request)
         raise _already()
@@ -166,10 +158,10 @@ async def cancel(fanfare: Fanfare, campaign: Campaign) -> Campaign:
         {"status": "cancelled", "revision": None, "decision": None},
         where=("queued", "running", *AWAITING.values()),
     ):
-        now_is = await _again(fanfare, campaign)
+        now_is = await get(fanfare, campaign.id, tenant=campaign.tenant)
         raise conflict("already-ended", f"The campaign is {_said(now_is)}; there is nothing to cancel.")
     await fanfare.runs.cancel(campaign.id)
-    return await _again(fanfare, campaign)
+    return await get(fanfare, campaign.id, tenant=campaign.tenant)
 
 
 async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Campaign:
@@ -178,10 +170,10 @@ async def retry(fanfare: Fanfare, campaign: Campaign, asked: RetryRequest) -> Ca
     if asked.budget_usd is not None:
         values["budget_usd"] = str(asked.budget_usd)
     if not await fanfare.records.change(campaign.id, values, where=("failed",)):
-        now_is = await _again(fanfare, campaign)
+        now_is = await get(fanfare, campaign.id, tenant=campaign.tenant)
         raise conflict("not-failed", f"The campaign is {_said(now_is)}; only a failed one can be retried.")
     fanfare.runs.go(campaign.id)
-    return await _again(fanfare, campaign)
+    return await get(fanfare, campaign.id, tenant=campaign.tenant)
 
 
 def package(campaign: Campaign) -> str:

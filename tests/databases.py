@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from tests.stores import free_port
+from tests.stores import asleep, free_port
 
 _OPTIONS = {"unix_socket_directories": "", "shared_buffers": "16MB", "max_connections": "60"}
 
@@ -80,14 +80,8 @@ class Postgres:
     def asleep(self) -> Generator[None]:
         """Let it hang: connections stay open, nothing is answered."""
         listed = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=True)
-        processes = [self.process.pid, *map(int, listed.stdout.split())]
-        for number in processes:
-            os.kill(number, signal.SIGSTOP)
-        try:
+        with asleep(self.process.pid, *map(int, listed.stdout.split())):
             yield
-        finally:
-            for number in processes:
-                os.kill(number, signal.SIGCONT)
 
     def _spawn(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "port": str(self.port), **self._options}

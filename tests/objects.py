@@ -1,8 +1,6 @@
 """An S3 of our own: moto's server in a process, over real HTTP, which a test may let hang."""
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ from pathlib import Path
 import httpx2
 from obstore.store import S3Store
 
-from tests.stores import free_port
+from tests.stores import asleep, free_port
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ours", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 BUCKET = "pictures"
@@ -45,11 +43,8 @@ class ObjectServer:
     @contextmanager
     def asleep(self) -> Generator[None]:
         """Let it hang: connections are taken, nothing is answered."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-        try:
+        with asleep(self.process.pid):
             yield
-        finally:
-            os.kill(self.process.pid, signal.SIGCONT)
 
 
 @contextmanager

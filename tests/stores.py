@@ -29,6 +29,18 @@ def free_port() -> int:
         return port
 
 
+@contextmanager
+def asleep(*processes: int) -> Generator[None]:
+    """Let them hang: connections are taken and stay open, nothing is answered."""
+    for number in processes:
+        os.kill(number, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for number in processes:
+            os.kill(number, signal.SIGCONT)
+
+
 class Server:
     """One server process on a port of its own, which can be killed and started again."""
 
@@ -70,11 +82,8 @@ class Server:
     @contextmanager
     def asleep(self) -> Generator[None]:
         """Let it hang: connections stay open, nothing is answered."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-        try:
+        with asleep(self.process.pid):
             yield
-        finally:
-            os.kill(self.process.pid, signal.SIGCONT)
 
 
 def start_server(kind: str, folder: Path, *words: str) -> Server:

@@ -1,9 +1,9 @@
 """What routes depend on, each named once."""
 
-from collections.abc import Mapping
-from typing import Annotated, cast
+from collections.abc import Mapping, Sequence
+from typing import Annotated, TypeVar, cast
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
 from service import campaigns
@@ -13,6 +13,8 @@ from service.identity import PERMISSIONS, Caller, Permission
 from service.limits import LimitName, too_often
 from service.tables import Campaign
 from service.wiring import Fanfare
+
+R = TypeVar("R")
 
 
 def _fanfare(request: Request) -> Fanfare:
@@ -79,8 +81,17 @@ Manager = Annotated[Caller, Security(_admitted, scopes=["manage"])]
 
 
 async def _campaign(campaign_id: str, fanfare: App, caller: Reader) -> Campaign:
-    return await campaigns.get(fanfare, caller, campaign_id)
+    return await campaigns.get(fanfare, campaign_id, tenant=caller.tenant)
 
 
 Found = Annotated[Campaign, Depends(_campaign)]
 """The campaign in the path, if it is the caller's."""
+Limit = Annotated[int, Query(ge=1, le=100)]
+"""How many items a page has at most."""
+Cursor = Annotated[str | None, Query(max_length=36, pattern=r"^[0-9a-f-]*$")]
+"""The id of the last item of the page before; none for the first page."""
+
+
+def cut(rows: Sequence[R], limit: int) -> tuple[Sequence[R], R | None]:
+    """A page of `rows`, which were read one further than `limit`; and its last row, if there are more."""
+    return rows[:limit], rows[limit - 1] if len(rows) > limit else None

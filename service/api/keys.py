@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from service.api.deps import App, Manager
+from service.api.deps import App, Cursor, Limit, Manager, cut
 from service.api.document import links, problems
 from service.identity import Role
 from service.problems import not_found
@@ -16,7 +16,6 @@ _LONGEST_SECONDS = 10 * 366 * 86_400
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
-Cursor = Annotated[str | None, Query(max_length=36, pattern=r"^[0-9a-f-]*$")]
 
 
 class KeyRequest(BaseModel):
@@ -82,13 +81,10 @@ async def create_key(asked: KeyRequest, response: Response, fanfare: App, caller
 
 
 @router.get("", responses=problems(422))
-async def list_keys(
-    fanfare: App, caller: Manager, limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: Cursor = None
-) -> KeyPage:
+async def list_keys(fanfare: App, caller: Manager, limit: Limit = 20, cursor: Cursor = None) -> KeyPage:
     """The tenant's keys, alive or not, newest first."""
-    rows = await fanfare.keys.page(caller.tenant, before=cursor, limit=limit + 1)
-    more = rows[limit - 1].id if len(rows) > limit else None
-    return KeyPage(items=[KeyBody.of(row) for row in rows[:limit]], next_cursor=more)
+    rows, last = cut(await fanfare.keys.page(caller.tenant, before=cursor, limit=limit + 1), limit)
+    return KeyPage(items=[KeyBody.of(row) for row in rows], next_cursor=last and last.id)
 
 
 @router.delete("/{key_id}", status_code=204, responses=problems(404))

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from graph.state import Gate
 from service import campaigns
-from service.api.deps import App, Found, Manager
+from service.api.deps import App, Cursor, Found, Limit, Manager, cut
 from service.api.document import links, problems
-from service.api.keys import Cursor, Name
+from service.api.keys import Name
 from service.problems import conflict, not_found
 from service.tables import ReviewLink
 
@@ -84,13 +84,12 @@ async def list_links(
     campaign: Found,
     fanfare: App,
     _: Manager,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Limit = 20,
     cursor: Cursor = None,
 ) -> LinkPage:
     """The campaign's links, alive or not, newest first."""
-    rows = await fanfare.links.page(campaign, before=cursor, limit=limit + 1)
-    more = rows[limit - 1].id if len(rows) > limit else None
-    return LinkPage(items=[LinkBody.of(row) for row in rows[:limit]], next_cursor=more)
+    rows, last = cut(await fanfare.links.page(campaign, before=cursor, limit=limit + 1), limit)
+    return LinkPage(items=[LinkBody.of(row) for row in rows], next_cursor=last and last.id)
 
 
 @router.delete("/{link_id}", status_code=204, responses=problems(404))

@@ -3,17 +3,16 @@
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
 from service import erasure, export
-from service.api.deps import App, Found, Manager
+from service.api.deps import App, Cursor, Found, Limit, Manager, cut
 from service.api.document import problems
-from service.api.keys import Cursor
 from service.tables import AuditEntry
 
 router = APIRouter(prefix="/v1", tags=["privacy"])
@@ -114,13 +113,10 @@ async def erase_tenant(asked: TenantRequest, fanfare: App, caller: Manager) -> E
 
 
 @router.get("/audit", responses=problems(422, 503))
-async def list_audit(
-    fanfare: App, caller: Manager, limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: Cursor = None
-) -> AuditPage:
+async def list_audit(fanfare: App, caller: Manager, limit: Limit = 20, cursor: Cursor = None) -> AuditPage:
     """What was done in the tenant, newest first: actions, ids and numbers, under pseudonyms."""
-    rows = await fanfare.audit.page(caller.tenant, before=cursor, limit=limit + 1)
-    more = rows[limit - 1].id if len(rows) > limit else None
-    return AuditPage(items=[AuditBody.of(row) for row in rows[:limit]], next_cursor=more)
+    rows, last = cut(await fanfare.audit.page(caller.tenant, before=cursor, limit=limit + 1), limit)
+    return AuditPage(items=[AuditBody.of(row) for row in rows], next_cursor=last and last.id)
 
 
 async def _archive(name: str, write: Callable[[Path], Awaitable[None]]) -> Response:

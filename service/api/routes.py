@@ -17,7 +17,7 @@ from fastapi.sse import format_sse_event
 from starlette.datastructures import UploadFile as StarletteUpload
 
 from service import campaigns, uploads
-from service.api.deps import App, Creator, Decider, Found, Reader, Writer
+from service.api.deps import App, Creator, Decider, Found, Limit, Reader, Writer, cut
 from service.api.document import links, problems
 from service.api.models import (
     CAMPAIGN,
@@ -138,14 +138,16 @@ async def list_campaigns(
     caller: Reader,
     status: Status | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Limit = 20,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> CampaignPage:
     """Campaigns, newest first."""
     after = _decode_cursor(cursor) if cursor else None
-    rows = await fanfare.records.page(caller.tenant, status=status, query=q, after=after, limit=limit + 1)
-    more = _encode_cursor(rows[limit - 1]) if len(rows) > limit else None
-    return CampaignPage(items=[CampaignBody.of(row) for row in rows[:limit]], next_cursor=more)
+    found = await fanfare.records.page(caller.tenant, status=status, query=q, after=after, limit=limit + 1)
+    rows, last = cut(found, limit)
+    return CampaignPage(
+        items=[CampaignBody.of(row) for row in rows], next_cursor=_encode_cursor(last) if last else None
+    )
 
 
 @router.get(
@@ -206,7 +208,7 @@ async def follow_events(
 
     async def final() -> Event | None:
         await fanfare.authentication.identify(request)  # their key may have been revoked meanwhile
-        now_is = await campaigns.get(fanfare, caller, campaign.id)
+        now_is = await campaigns.get(fanfare, campaign.id, tenant=caller.tenant)
         return Event(0, "status", {"status": now_is.status, "final": True}) if now_is.ended else None
 
     # FastAPI streams what a route yields; when the reader goes away meanwhile, it logs an error (its #15725).

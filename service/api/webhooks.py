@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import webhooks
 from service.announcements import EventBody, EventType
-from service.api.deps import App, Manager
+from service.api.deps import App, Limit, Manager, cut
 from service.api.document import links, problems
 from service.problems import conflict, not_found
 from service.tables import Delivery, DeliveryStatus, Webhook
@@ -142,15 +142,15 @@ async def list_deliveries(
     caller: Manager,
     status: DeliveryStatus | None = None,
     webhook_id: Wanted = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Limit = 20,
     cursor: Wanted = None,
 ) -> DeliveryPage:
     """What was sent, is on its way, or is `dead`: given up."""
-    rows = await fanfare.outbox.page(
+    found = await fanfare.outbox.page(
         caller.tenant, status=status, webhook_id=webhook_id, after=cursor, limit=limit + 1
     )
-    more = rows[limit - 1].id if len(rows) > limit else None
-    return DeliveryPage(items=[DeliveryBody.of(row) for row in rows[:limit]], next_cursor=more)
+    rows, last = cut(found, limit)
+    return DeliveryPage(items=[DeliveryBody.of(row) for row in rows], next_cursor=last and last.id)
 
 
 @router.post("/deliveries/{delivery_id}/replay", status_code=202, responses=problems(403, 404, 409, 422))

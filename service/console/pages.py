@@ -68,19 +68,19 @@ async def create(request: Request, fanfare: App, caller: Creator) -> Response:
 @router.get("/campaigns/{campaign_id}")
 async def show(request: Request, campaign_id: str, fanfare: App, caller: Reader) -> Response:
     """One campaign: what is made so far, and the open gate."""
-    return await _show(request, fanfare, await campaigns.get(fanfare, caller, campaign_id), None)
+    return await _show(request, fanfare, await campaigns.get(fanfare, campaign_id, tenant=caller.tenant), None)
 
 
 @router.post("/campaigns/{campaign_id}")
 async def decide(request: Request, campaign_id: str, fanfare: App, caller: Reader) -> Response:
     """Decide at the open gate, or cancel or retry, as the form's button says."""
-    campaign = await campaigns.get(fanfare, caller, campaign_id)
+    campaign = await campaigns.get(fanfare, campaign_id, tenant=caller.tenant)
     async with request.form(max_files=0, max_fields=2000) as form:
         caller.require("write" if form.get("action") in ("cancel", "retry") else "decide")
         try:
             await _act(fanfare, caller, campaign, form)
         except Problem as problem:
-            now_is = await campaigns.get(fanfare, caller, campaign_id)
+            now_is = await campaigns.get(fanfare, campaign_id, tenant=caller.tenant)
             return await _show(request, fanfare, now_is, problem, _typed_texts(form))
     return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
 

@@ -70,7 +70,8 @@ async def decide(request: Request, link_id: LinkId, fanfare: App) -> Response:
     async with request.form(max_files=0, max_fields=10, max_part_size=20_000) as form:
         try:
             name, decision = _asked(link, form)
-            await campaigns.decide(fanfare, guest(link, name), await _campaign(fanfare, link), decision)
+            campaign = await campaigns.get(fanfare, link.campaign_id, tenant=link.tenant)
+            await campaigns.decide(fanfare, guest(link, name), campaign, decision)
         except Problem as problem:
             return await _shown(request, fanfare, link, problem, _typed(form))
     return RedirectResponse(_address(link), 303)
@@ -82,7 +83,7 @@ async def picture(request: Request, link_id: LinkId, sha256: str, fanfare: App) 
     link = await _opened(request, fanfare, link_id)
     if link is None:
         raise not_found("picture")
-    campaign = await _campaign(fanfare, link)
+    campaign = await campaigns.get(fanfare, link.campaign_id, tenant=link.tenant)
     if await campaigns.standing(fanfare, campaign, link.gate) != "open" or sha256 not in await _pictures(
         fanfare, campaign
     ):
@@ -113,13 +114,6 @@ async def _proven(request: Request, fanfare: Fanfare, link_id: str, secret: str)
         raise Problem(401, "link-unknown", "Link not known", detail)
     require_alive(link)
     return link
-
-
-async def _campaign(fanfare: Fanfare, link: ReviewLink) -> Campaign:
-    campaign = await fanfare.records.get(link.campaign_id, tenant=link.tenant)
-    if campaign is None:
-        raise not_found("campaign")
-    return campaign
 
 
 async def _pictures(fanfare: Fanfare, campaign: Campaign) -> set[str]:
@@ -163,7 +157,7 @@ async def _shown(
     typed: Mapping[str, str] | None = None,
 ) -> Response:
     try:
-        campaign = await _campaign(fanfare, link)
+        campaign = await campaigns.get(fanfare, link.campaign_id, tenant=link.tenant)
     except Problem as gone:
         return _said(request, gone)
     standing = await campaigns.standing(fanfare, campaign, link.gate)
