@@ -111,7 +111,7 @@ def edited(state: CampaignState) -> frozenset[str]:
         if decision["type"] == "edit" and decision["gate"] == "copy":
             found.add(order.get("source_language", "en"))
         elif decision["type"] == "edit":
-            pointers = decision.get("edits", {})
+            pointers = decision.get("edits", [])
             found |= {pointer.split("/")[2] for pointer in pointers if pointer.startswith("/translations/")}
             found |= set() if pointers else {*order["languages"]}  # an edit in other forms names no texts
     return frozenset(found)

@@ -225,8 +225,11 @@ class Steps:
             update["outcome"] = "rejected"
         if decision.type == "respond":
             update["rounds"] = {"copy": 0} if gate == "copy" else dict.fromkeys(state["order"]["languages"], 0)
-        # Who decided, and what they said, the service keeps, where it can be erased.
-        update["decisions"] = [{"gate": gate, "type": refused or decision.type, "revision": decision.revision}]
+        # Who decided, and what they said, the service keeps, where it can be erased; here are the places alone.
+        places = [] if refused else [*decision.edits]
+        update["decisions"] = [
+            {"gate": gate, "type": refused or decision.type, "revision": decision.revision, "edits": places}
+        ]
         return update
 
     async def _translated(self, state: Translate) -> Update:

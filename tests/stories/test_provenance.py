@@ -118,17 +118,21 @@ async def test_every_picture_says_how_it_came_about_and_the_package_has_the_reco
 
 
 async def test_the_record_says_whose_words_were_changed_by_a_person(service: Service) -> None:
-    campaign = await service.create(placements=["x_website_ad"])
+    campaign = await service.create(placements=["x_website_ad"], languages=["de", "fr"])
     await service.still(campaign["id"])
     await service.approve(campaign["id"])
-    changed = {"/translations/de/headlines/0": "Stille, flach gefaltet"}
-    assert (await service.decide(campaign["id"], "edit", edits=changed)).status_code == 202
-    await service.still(campaign["id"])
+    for changed in (
+        {"/translations/de/headlines/0": "Stille, flach gefaltet"},
+        {"/focus/all": {"left": 0.2, "top": 0.2, "right": 0.8, "bottom": 0.8}},
+    ):
+        assert (await service.decide(campaign["id"], "edit", edits=changed)).status_code == 202
+        await service.still(campaign["id"])
     assert (await service.approve(campaign["id"]))["status"] == "completed"
     records = (await packed(service, campaign["id"])).records
     assert {record["path"].split("/")[1]: record["edited"] for record in records if _has_text(record)} == {
         "en": False,
         "de": True,
+        "fr": False,
     }
 
 
