@@ -1,7 +1,6 @@
 """Failures to come in, counted in Redis for all replicas, so that guessing is slow."""
 
 import asyncio
-import ipaddress
 from typing import Any
 
 import structlog
@@ -17,6 +16,8 @@ WINDOW_SECONDS = 300
 MOST_BY_ADDRESS = 20
 MOST_BY_KEY = 100
 _PATIENCE_SECONDS = 2.0
+_TAG = "{%failures}"
+"""Keeps both counts in one slot of a cluster; no tenant can be called so, and erase it with their keys."""
 
 # KEYS: 1 the address's count, 2 that of what it asked for. Returns both, and the seconds left of each.
 _READ = Script("""
@@ -44,7 +45,7 @@ class Attempts:
         self._prefix = prefix
 
     async def check(self, address: str, wanted: str | None) -> None:
-        """Raise a 429 problem when there were too many failures already."""
+        """Raise a 429 problem when there were too many failures already; `address` as a `Peer` is written."""
         told = await self._run(_READ, address, wanted, [])
         if told is None:
             return
@@ -59,25 +60,13 @@ class Attempts:
         await self._run(_COUNT, address, wanted, [WINDOW_SECONDS])
 
     async def _run(self, script: Script, address: str, wanted: str | None, args: list[int]) -> Any:
-        keys = [
-            f"{self._prefix}:{{failures}}:from:{_network(address)}",
-            f"{self._prefix}:{{failures}}:of:{wanted}",
-        ]
+        keys = [f"{self._prefix}:{_TAG}:from:{address}", f"{self._prefix}:{_TAG}:of:{wanted}"]
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 return await run_script(self._redis, script, keys, args, where="The count of failed logins")
         except (CheckpointStoreError, TimeoutError) as error:
             log.warning("attempts_uncounted", error=type(error).__name__)
             return None
-
-
-def _network(address: str) -> str:
-    """The address; for IPv6 its /64, all of which one subscriber has."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "elsewhere"
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)  # noqa: PLR2004
 
 
 def _too_many(seconds: int) -> Problem:

@@ -155,7 +155,7 @@ class Login:
 
 
 def address_of(request: Request) -> str:
-    """Where the request comes from, as far as the server knows."""
+    """What failures are counted by: where the request comes from, for IPv6 the block of one subscriber."""
     return str(peer_of(request.scope))
 
 

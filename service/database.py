@@ -241,7 +241,6 @@ def prepare_sqlite(engine: Any, *, busy_seconds: float, foreign_keys: bool = Tru
             "journal_mode=WAL",
             "synchronous=FULL",
             "secure_delete=ON",  # what was erased is overwritten
-            "secure_delete=ON",
             f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
         )
         for pragma in pragmas:

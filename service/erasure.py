@@ -60,15 +60,15 @@ async def erase_person(fanfare: Fanfare, caller: Caller, person: str) -> Report:
     """Take a person's name and words out of every campaign of the tenant; what they decided stays, as nobody's.
 
     Campaigns that name them as a contact in what the client wrote are listed, not changed: only their owner can
-    say whether they should go. So are open ones whose next text is written from the person's comment.
+    say whether they should go. So are those whose newest checkpoint may hold a comment, of this person or of one
+    who was erased before: whichever of them is completed or rejected by the next erasure loses it there.
     """
-    theirs = list(await fanfare.records.decided_by(caller.tenant, person))
-    campaigns = {decided.campaign_id for decided in theirs}
+    decided = [one for who in (person, ERASED) for one in await fanfare.records.decided_by(caller.tenant, who)]
     open_ones: list[str] = []
-    for campaign_id in sorted(campaigns):
+    for campaign_id in sorted({one.campaign_id for one in decided}):
         found = await fanfare.records.get(campaign_id, tenant=caller.tenant)
-        if found and found.ended:
-            await fanfare.saver.aprune([campaign_id])  # the last checkpoint has no comment in it
+        if found and found.status in _WITHOUT_COMMENT:
+            await fanfare.saver.aprune([campaign_id])
         elif found:
             open_ones.append(campaign_id)
     named = [one.id async for one in campaigns_of(fanfare, Campaign.tenant == caller.tenant) if names(one, person)]
@@ -205,5 +205,7 @@ async def _scrub(fanfare: Fanfare) -> None:
 
 
 _PAGE = 100
+_WITHOUT_COMMENT = frozenset({"completed", "rejected"})
+"""Where the last checkpoint holds no comment: somebody has decided after it."""
 _SPARED = {("audit", "tenant"), ("pictures", "campaign_id")}
 _STOPPED: dict[str, Any] = {"status": "cancelled", "revision": None, "decision": None}

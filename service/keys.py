@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.database import Database
 from service.identity import Caller, Role, known
+from service.outages import DatabaseUnavailable
 from service.secret import matches, new_secret
 from service.tables import ApiKey, is_id, later, new_id, now
 
@@ -95,7 +96,7 @@ class Keys:
         try:
             async with self._database.writing() as session:
                 await session.execute(update(ApiKey).where(ApiKey.id == key.id, due).values(last_used_at=now()))
-        except SQLAlchemyError as error:
+        except (DatabaseUnavailable, SQLAlchemyError) as error:
             log.warning("key_use_untold", key=key.id, error=type(error).__name__)
 
 

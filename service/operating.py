@@ -375,7 +375,7 @@ def _tell_schema(first: Coroutine[Any, Any, None] | None, settings: Settings, *,
 
 
 _LEFT = {
-    "still_open": "Open campaigns that may hold a comment of theirs, to be asked again once they ended:",
+    "still_open": "May hold a comment; ask again once completed or rejected, or erase them:",
     "named_in": "Campaigns whose product text names them:",
     "elsewhere": "Copies that are not ours to erase:",
 }

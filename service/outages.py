@@ -7,13 +7,16 @@ from collections.abc import Generator
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from graph.checkpoints import CheckpointStoreError
+from graph.checkpoints import FAILURES, CheckpointStoreError
+from tools.assets import AssetStoreUnavailable
 
 
 class DatabaseUnavailable(Exception):
     """The database is down, starting, full, read-only or too slow; whether a last commit landed is unknown."""
 
 
+AWAY = (DatabaseUnavailable, CheckpointStoreError, AssetStoreUnavailable, *FAILURES)
+"""What the stores raise while one of them cannot be used."""
 _SQLITE_AWAY = frozenset(
     {
         sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,

@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 import structlog
 from sqlalchemy import exists, select, tuple_
-from sqlalchemy.exc import SQLAlchemyError
 
-from graph.checkpoints import FAILURES, AsyncClient, CheckpointStoreError
+from graph.checkpoints import AsyncClient
 from graph.state import CampaignState
 from service.catalogue import Catalogue, files_of, needed
 from service.database import Database
+from service.outages import AWAY
 from service.runs import Runs
 from service.tables import Asset, AssetReference, Campaign, told
-from tools.assets import AssetDamaged, AssetNotFound, AssetStoreUnavailable, Kept
+from tools.assets import AssetDamaged, AssetNotFound, Kept
 
 log = structlog.get_logger()
 
@@ -72,8 +72,10 @@ class Sweep:
             try:
                 if await taken(redis, prefix=prefix, seconds=0.9 * period):
                     log.info("assets_swept", assets=len(await self.once()))
-            except (AssetStoreUnavailable, CheckpointStoreError, SQLAlchemyError, *FAILURES) as error:
+            except AWAY as error:
                 log.warning("assets_not_swept", error=str(error))
+            except Exception as error:  # a process edge: the next sweep begins anew
+                log.error("sweep_of_assets_failed", exc_info=error)  # noqa: TRY400 - structlog's
 
     async def once(self, *, dry_run: bool = False) -> list[Unneeded]:
         """Forget what nobody needs, or with `dry_run` only say what that is."""
@@ -123,8 +125,10 @@ class Sweep:
 
     async def _unwritten(self, page: Sequence[Kept]) -> list[Kept]:
         """Those of `page` that have no row: bytes of a store that was brought along, or put back from a copy."""
+        if not page:
+            return []
+        rows = select(Asset.tenant, Asset.sha256).where(_KEY.in_([(one.tenant, one.sha256) for one in page]))
         async with self._database.reading() as session:
-            rows = select(Asset.tenant, Asset.sha256).where(Asset.sha256.in_([one.sha256 for one in page]))
             known = {(tenant, sha256) for tenant, sha256 in (await session.execute(rows)).all()}
         return [one for one in page if (one.tenant, one.sha256) not in known]
 

@@ -6,14 +6,13 @@ from collections.abc import AsyncGenerator
 from graph.checkpoints import CheckpointStoreError
 from service.keys import Keys
 from service.migrations import SchemaMismatch
-from service.outages import DatabaseUnavailable
+from service.outages import AWAY, DatabaseUnavailable
 from service.sealing import reseal
 from service.server import Unavailable, opened
 from service.settings import Settings
 from service.sweep import Lost, Sweep, Unneeded
 from service.tables import Base
 from service.wiring import open_database
-from tools.assets import AssetStoreUnavailable
 
 
 async def swept(settings: Settings, *, dry_run: bool) -> list[Unneeded]:
@@ -52,5 +51,5 @@ async def _sweep(settings: Settings, command: str) -> AsyncGenerator[Sweep]:
     try:
         async with opened(settings, command=command, recover=False) as fanfare:
             yield fanfare.sweep
-    except (AssetStoreUnavailable, DatabaseUnavailable) as error:
+    except AWAY as error:
         raise Unavailable(str(error)) from error

@@ -42,7 +42,8 @@ class ErasedBody(BaseModel):
     erased: dict[str, int]
     still_open: list[str] = Field(
         default_factory=list,
-        description="Open campaigns that may hold a comment of the person: erase again once they ended.",
+        description="Campaigns that are open, failed or cancelled, and may hold a comment of an erased person: "
+        "erase again once they are completed or rejected, or erase the campaign.",
     )
     named_in: list[str] = Field(
         default_factory=list, description="Campaigns whose product text names the person; erase them if need be."

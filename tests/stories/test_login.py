@@ -200,11 +200,19 @@ async def test_a_key_under_attack_is_refused_to_those_who_failed(data_dir: Path)
         await counting.check("198.51.100.7", "another")
         with pytest.raises(Exception, match="Too many failed logins"):
             await counting.check("198.51.100.7", "one")
+
+
+async def test_failures_over_ipv6_count_for_one_subscriber(data_dir: Path) -> None:
+    async with house(data_dir, trusted_proxies=["127.0.0.1"]) as here:
+
+        async def guessed(address: str) -> int:
+            sent = {"Authorization": "Bearer wrong", "X-Forwarded-For": address}
+            return (await here.nobody.http.get("/v1/campaigns", headers=sent)).status_code
+
         for _ in range(attempts.MOST_BY_ADDRESS):
-            await counting.failed("2001:db8:1:2::1", None)
-        with pytest.raises(Exception, match="Too many failed logins"):
-            await counting.check("2001:db8:1:2:ffff::9", None)
-        await counting.check("2001:db8:1:3::1", None)
+            assert await guessed("2001:db8:1:2::1") == 401
+        assert await guessed("2001:db8:1:2:ffff::9") == 429
+        assert await guessed("2001:db8:1:3::1") == 401, "a neighbour is not locked out"
 
 
 async def test_while_redis_is_away_nobody_is_refused_for_guessing() -> None:
