@@ -3,6 +3,7 @@
 An erasure that was interrupted is called again and goes on: the record goes last.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -29,10 +30,16 @@ ERASED = "erased"
 
 async def erase_campaign(fanfare: Fanfare, caller: Caller, campaign: Campaign) -> Report:
     """Stop the campaign if it runs, and erase record, checkpoints, files, remembered answers and events."""
-    gone = await _campaign_gone(fanfare, campaign)
-    await _scrub(fanfare)
-    await fanfare.audit.note(caller, "campaign.erased", campaign.id, gone)
+    gone = await take_away(fanfare, caller, campaign)
+    await scrub(fanfare)
     return {"campaigns": [campaign.id], "erased": gone, "elsewhere": _elsewhere(fanfare)}
+
+
+async def take_away(fanfare: Fanfare, caller: Caller, campaign: Campaign) -> dict[str, int]:
+    """As `erase_campaign`, for one of many: what was in the stores' own logs stays there until `scrub`."""
+    gone = await _campaign_gone(fanfare, campaign)
+    await fanfare.audit.note(caller, "campaign.erased", campaign.id, gone)
+    return gone
 
 
 async def erase_tenant(fanfare: Fanfare, caller: Caller, *, confirm: str) -> Report:
@@ -50,7 +57,7 @@ async def erase_tenant(fanfare: Fanfare, caller: Caller, *, confirm: str) -> Rep
     total["keys in Redis"] += await _redis_gone(fanfare, tenant)
     total["assets"] += await _assets_gone(fanfare, tenant)
     total.update(await _rows_gone(fanfare, "tenant", tenant))
-    await _scrub(fanfare)
+    await scrub(fanfare)
     gone = {name: number for name, number in sorted(total.items()) if number}
     await fanfare.audit.note(caller, "tenant.erased", None, gone)
     return {"campaigns": erased, "erased": gone, "elsewhere": _elsewhere(fanfare)}
@@ -73,7 +80,7 @@ async def erase_person(fanfare: Fanfare, caller: Caller, person: str) -> Report:
             open_ones.append(campaign_id)
     named = [one.id async for one in campaigns_of(fanfare, Campaign.tenant == caller.tenant) if names(one, person)]
     changed = await fanfare.records.forget_person(caller.tenant, person, as_=ERASED)
-    await _scrub(fanfare)
+    await scrub(fanfare)
     await fanfare.audit.note(caller, "person.erased", None, changed)
     return {"erased": changed, "still_open": open_ones, "named_in": named, "elsewhere": _elsewhere(fanfare)}
 
@@ -191,20 +198,34 @@ async def _redis_gone(fanfare: Fanfare, tenant: str) -> int:
         raise explain(error, where="Redis", thread_id="") from error
 
 
-async def _scrub(fanfare: Fanfare) -> None:
+async def scrub(fanfare: Fanfare) -> None:
     """Let the stores write their files anew, so that nothing erased is left in a log of theirs."""
     if fanfare.database.engine.dialect.name == "sqlite":
         async with fanfare.database.engine.connect() as connection:
             await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    for _ in range(_MOST_TRIES):
+        if await _rewriting(fanfare):
+            return
+        await asyncio.sleep(_BETWEEN_SECONDS)
+    log.warning("log_not_rewritten", error="an earlier rewrite has not ended")
+
+
+async def _rewriting(fanfare: Fanfare) -> bool:
+    """Let Redis rewrite its log; False while it is at a rewrite that began before, and may hold what is erased."""
     try:
         await fanfare.redis.bgrewriteaof()
-    except ResponseError as error:  # under way already, or not permitted: the server rewrites it when it is long
-        log.warning("log_not_rewritten", error=str(error))
+    except ResponseError as error:
+        if "already in progress" in str(error):
+            return False
+        log.warning("log_not_rewritten", error=str(error))  # not permitted: Redis does it when the log is long
     except FAILURES as error:
         raise explain(error, where="Redis", thread_id="") from error
+    return True
 
 
 _PAGE = 100
+_MOST_TRIES, _BETWEEN_SECONDS = 200, 0.1
+"""How often, and after how long, Redis is asked again when an earlier rewrite of its log is under way."""
 _WITHOUT_COMMENT = frozenset({"completed", "rejected"})
 """Where the last checkpoint holds no comment: somebody has decided after it."""
 _SPARED = {("audit", "tenant"), ("pictures", "campaign_id")}

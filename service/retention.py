@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from sqlalchemy import select
 
-from service.erasure import erase_campaign
+from service.erasure import scrub, take_away
 from service.identity import Caller
 from service.outages import AWAY
 from service.tables import ENDED, Campaign, told
@@ -39,7 +39,8 @@ async def once(fanfare: Fanfare) -> int:
     await fanfare.audit.forget(before=_ago(fanfare.settings.audit_days))
     while days is not None and (due := await _due(fanfare, _ago(days))):
         for campaign in due:
-            await erase_campaign(fanfare, Caller(campaign.tenant, "retention", frozenset()), campaign)
+            await take_away(fanfare, Caller(campaign.tenant, "retention", frozenset()), campaign)
+        await scrub(fanfare)
         erased += len(due)
     if erased:
         log.info("retention_erased", campaigns=erased)

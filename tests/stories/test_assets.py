@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
+from service.outages import DatabaseUnavailable
 from service.settings import Settings
-from service.sweep import taken
+from service.sweep import Sweep, Unneeded, taken
 from service.tables import Asset, AssetReference, Campaign
 from service.wiring import Fanfare, open_fanfare
 from tests.objects import CREDENTIALS, ObjectServer, object_server
@@ -55,6 +56,22 @@ async def _age(fanfare: Fanfare) -> None:
     """Let a day go by for every asset."""
     async with fanfare.database.writing() as session:
         await session.execute(update(Asset).values(kept_at=LONG_AGO))
+
+
+async def test_the_sweep_goes_on_after_an_outage(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.sweep._SHORTEST_SECONDS", 0.05)
+    swept, once = asyncio.Event(), Sweep.once
+    faults: list[Exception] = [ValueError("a fault of ours"), DatabaseUnavailable("The database is away.")]
+
+    async def unlucky(self: Sweep) -> list[Unneeded]:
+        if faults:
+            raise faults.pop()
+        swept.set()
+        return await once(self)
+
+    monkeypatch.setattr(Sweep, "once", unlucky)
+    async with running(Settings(data_dir=data_dir, assets_grace_seconds=0.1)), asyncio.timeout(10):
+        await swept.wait()
 
 
 async def _all(fanfare: Fanfare) -> set[str]:

@@ -1,8 +1,10 @@
 """Coming in: by key, by token, in a browser; and what becomes of those who guess."""
 
 import asyncio
+import contextlib
 import json
 import re
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -200,6 +202,17 @@ async def test_a_key_under_attack_is_refused_to_those_who_failed(data_dir: Path)
         await counting.check("198.51.100.7", "another")
         with pytest.raises(Exception, match="Too many failed logins"):
             await counting.check("198.51.100.7", "one")
+
+
+async def test_a_key_opens_while_the_database_takes_no_writes(data_dir: Path) -> None:
+    async with house(data_dir, database_statement_timeout_seconds=0.5) as here:
+        key = await here.key("viewer")
+        with contextlib.closing(sqlite3.connect(data_dir / "fanfare.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await status(here, key) == 200
+        assert (await here.fanfare.keys.page("acme"))[0].last_used_at is None
+        assert await status(here, key) == 200
+        assert (await here.fanfare.keys.page("acme"))[0].last_used_at is not None
 
 
 async def test_failures_over_ipv6_count_for_one_subscriber(data_dir: Path) -> None:

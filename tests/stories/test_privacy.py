@@ -188,6 +188,23 @@ async def test_a_person_is_taken_out_of_what_they_decided(data_dir: Path) -> Non
         assert await until_gone(here.fanfare, CANARY) == []
 
 
+async def test_a_comment_in_a_cancelled_campaign_goes_with_the_campaign(data_dir: Path) -> None:
+    async with house(data_dir) as here:
+        key = await here.key("admin", name=CANARY)
+        async with here.with_key(key) as them, here.somebody("admin") as admin:
+            campaign = await them.create({**AURORA, "placements": ["x_post"], "languages": []})
+            await them.still(campaign["id"])
+            await them.decide(campaign["id"], "respond", comment=f"{CANARY} says: shorter")
+            await them.still(campaign["id"])
+            subject = await last_by(them, campaign["id"])
+            await them.http.post(f"/v1/campaigns/{campaign['id']}/cancel")
+            for person in (subject, CANARY):
+                told = (await admin.http.post("/v1/people/erase", json={"person": person})).json()
+                assert told["still_open"] == [campaign["id"]]
+            assert (await admin.http.delete(f"/v1/campaigns/{campaign['id']}")).status_code == 200
+        assert await until_gone(here.fanfare, CANARY) == []
+
+
 async def test_archives_hold_what_is_kept_and_nothing_that_opens_anything(data_dir: Path) -> None:
     async with house(data_dir) as here, here.somebody("admin") as admin, here.somebody("viewer") as viewer:
         campaign = await admin.create(ASKED)

@@ -3,10 +3,12 @@
 import html
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from tests.login import house
 from tests.running import AURORA, PHOTO, Service
 from tools.imaging.vips import FONTS
 
@@ -153,6 +155,24 @@ async def test_approving_changed_texts_means_those_texts_and_a_refusal_keeps_the
     assert (await service.http.post(path, data=taken)).status_code == 303
     await service.still(campaign["id"])
     assert (await service.content(campaign["id"]))["copy"]["headlines"][0] == "Silence, folded flat"
+
+
+async def test_enter_in_a_field_decides_nothing_and_a_viewer_has_no_fields(data_dir: Path) -> None:
+    async with house(data_dir) as here, here.somebody("editor", "approver") as service, here.browser() as viewer:
+        campaign = await service.create(languages=[], placements=["x_post"])
+        await service.still(campaign["id"])
+        await service.approve(campaign["id"])
+        path = f"/campaigns/{campaign['id']}"
+        async with here.browser() as reviewer:
+            await reviewer.post("/login", data={"credential": await here.key("approver")})
+            form = (await reviewer.get(path)).text.partition('<form method="post" class="review">')[2]
+            assert "data-focus" in form
+            first = re.search("<button[^>]*>", form)
+            assert first
+            assert first[0] == "<button disabled hidden>", "it is what Enter presses"
+        await viewer.post("/login", data={"credential": await here.key("viewer")})
+        seen = await viewer.get(path)
+        assert (seen.status_code, "data-focus" in seen.text, "data-pointer" in seen.text) == (200, False, False)
 
 
 async def test_a_reviewer_types_where_the_product_is(service: Service) -> None:
