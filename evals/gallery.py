@@ -206,7 +206,10 @@ def page(rendered: Sequence[Shown]) -> bytes:
 def _encoded(sheet: Image.Image) -> bytes:
     """At the best quality of a few that a page's byte budget leaves; thumbnails bear more than creatives do."""
     tried = (thrifty_jpeg(sheet, quality) for quality in range(80, 4, -5))
-    return next(data for data in tried if len(data) <= _PAGE_BYTES)
+    found = next((data for data in tried if len(data) <= _PAGE_BYTES), None)
+    if found is None:
+        raise ValueError(f"No quality brings the page under {_PAGE_BYTES:,} bytes; show fewer pictures on it.")
+    return found
 
 
 def _shown(kind: Kind, size: Size, script: Script, full: Path | None) -> Shown:

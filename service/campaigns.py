@@ -52,10 +52,12 @@ async def create(
 
     Raises 422 problems, and 413 and 429 problems when the tenant's quotas are used up: then nothing is kept.
     """
+    if earlier := await fanfare.records.by_key(caller.tenant, idempotency_key):
+        if earlier.body_hash != _body_hash(request, image):
+            raise _used()
+        return earlier
     _writable(fanfare, request)
     campaign_id = new_id()
-    if await fanfare.records.by_key(caller.tenant, idempotency_key):
-        return await _create(fanfare, caller, request, image, idempotency_key, campaign_id)
     async with fanfare.quotas.campaign(caller.tenant) as taken:
         campaign = await _create(fanfare, caller, request, image, idempotency_key, campaign_id)
         taken.used = campaign.id == campaign_id
@@ -89,10 +91,8 @@ async def _create(
     )  # fmt: skip
     try:
         written = await fanfare.records.create(campaign)
-    except IdempotencyConflict:
-        raise conflict(
-            "idempotency-conflict", "This Idempotency-Key was used for another campaign; use a new one."
-        ) from None
+    except IdempotencyConflict:  # by somebody at the same time
+        raise _used() from None
     if written is campaign:
         await fanfare.pictures.used(picture.sha256, campaign_id, tenant=caller.tenant)
         await fanfare.events.publish(campaign_id, "status", {"status": "queued"})
@@ -234,6 +234,10 @@ async def _check_brand(fanfare: Fanfare, caller: Caller, brand: Brand | None) ->
             lack = f"is {found}, not {'a picture' if kind == 'image' else 'a font'}" if found else "is not stored"
             detail = f"The brand's {part}, asset {sha256}, {lack}; upload it with POST /v1/assets first."
             raise invalid(detail, [{"loc": ["brand", part], "msg": detail}])
+
+
+def _used() -> Problem:
+    return conflict("idempotency-conflict", "This Idempotency-Key was used for another campaign; use a new one.")
 
 
 def _body_hash(request: CampaignRequest, image: Upload | None) -> str:

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from sqlalchemy import Table, select, tuple_
 
+from service.catalogue import needed
 from service.erasure import campaigns_of, names
 from service.history import history
 from service.identity import Caller
-from service.tables import AuditEntry, Base, Campaign, now
+from service.tables import Asset, AuditEntry, Base, Campaign, now
 from service.wiring import Fanfare
 from tools.assets import SUFFIXES, AssetNotFound
 
@@ -42,6 +43,12 @@ async def export_tenant(fanfare: Fanfare, caller: Caller, path: Path) -> None:
         await archive.add("audit.json", [row async for row in entries])
         async for campaign in campaigns_of(fanfare, Campaign.tenant == caller.tenant):
             await _campaign(fanfare, campaign, archive, folder=f"campaigns/{campaign.id}/")
+        async with fanfare.database.reading() as session:
+            unused = (
+                await session.scalars(select(Asset.sha256).where(Asset.tenant == caller.tenant, ~needed()))
+            ).all()
+        for sha256 in unused:
+            await _file(fanfare, sha256, caller.tenant, archive, "")
 
 
 async def export_person(fanfare: Fanfare, caller: Caller, person: str, path: Path) -> None:
@@ -79,7 +86,7 @@ async def _campaign(fanfare: Fanfare, campaign: Campaign, archive: "Archive", *,
     snapshots = await fanfare.runs.snapshots(campaign.id)
     checkpoints = [{"at": one.created_at, "next": one.next, "values": one.values} for one in snapshots]
     await archive.add(f"{folder}checkpoints.json", checkpoints)
-    await archive.add(f"{folder}history.json", await history(fanfare, campaign))
+    await archive.add(f"{folder}history.json", await history(fanfare, campaign, snapshots))
     await archive.add(f"{folder}events.json", [asdict(one) for one in await fanfare.events.all_of(campaign.id)])
     for sha256 in await fanfare.assets.needed_by(campaign.id, tenant=campaign.tenant):
         await _file(fanfare, sha256, campaign.tenant, archive, folder)

@@ -1,5 +1,6 @@
 """What happened to a campaign, from its checkpoints and the decisions that people took."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +11,10 @@ from service.tables import Campaign, Decided
 from service.wiring import Fanfare
 
 
-async def history(fanfare: Fanfare, campaign: Campaign) -> list[dict[str, Any]]:
+async def history(
+    fanfare: Fanfare, campaign: Campaign, snapshots: Sequence[StateSnapshot]
+) -> list[dict[str, Any]]:
     """Every checkpoint with the steps that led to it and what they cost, and every decision, oldest first."""
-    snapshots = await fanfare.runs.snapshots(campaign.id)
     steps = [_step(before, after) for before, after in pairwise(snapshots)]
     decisions = [_decision(decided) for decided in await fanfare.records.decisions(campaign.id)]
     return sorted([*filter(None, steps), *decisions], key=lambda entry: entry["at"])

@@ -108,7 +108,8 @@ class Settings(BaseSettings):
     url_signing_key: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Signs the addresses of pictures; one for all processes, or made in the data folder.",
+        description="Signs the addresses of pictures, and makes the pseudonyms of the audit log: with another "
+        "key its earlier entries are not found. One for all processes, or made in the data folder.",
     )
     url_seconds: float = Field(
         default=3600, ge=60, le=604_800, description="How long the signed address of a picture holds."

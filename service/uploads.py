@@ -60,7 +60,7 @@ async def keep_any(fanfare: Fanfare, caller: Caller, upload: Upload) -> JSON:
 
 
 async def _kept(fanfare: Fanfare, caller: Caller, made: Cleaned) -> Picture:
-    picture = picture_of(made)
+    picture = await asyncio.to_thread(picture_of, made)
     told = await fanfare.assets.put_photo(made.data, tenant=caller.tenant, told=picture.model_dump(mode="json"))
     await fanfare.pictures.remember(
         SeenPicture(

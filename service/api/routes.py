@@ -186,7 +186,8 @@ async def get_content(campaign: Found, fanfare: App) -> dict[str, Any]:
 @router.get("/campaigns/{campaign_id}/history", responses=problems(404), tags=["campaigns"])
 async def get_history(campaign: Found, fanfare: App) -> HistoryPage:
     """Checkpoints with their steps and cost, and who decided what on which revision, oldest first."""
-    items = [HistoryEntry.model_validate(entry) for entry in await history(fanfare, campaign)]
+    snapshots = await fanfare.runs.snapshots(campaign.id)
+    items = [HistoryEntry.model_validate(entry) for entry in await history(fanfare, campaign, snapshots)]
     return HistoryPage(items=items, next_cursor=None)
 
 

@@ -33,13 +33,13 @@ class Access:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 0
+        started, status, seconds = time.perf_counter(), 0, 0.0
         number = _correlation_id(Request(scope))
 
         async def tell(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, seconds = message["status"], time.perf_counter() - started
                 message.setdefault("headers", []).append((b"x-correlation-id", number.encode()))
             await send(message)
 
@@ -54,7 +54,7 @@ class Access:
                     raise
                 await answer(_BROKEN)(scope, receive, tell)
             finally:
-                _tell(scope, status, time.perf_counter() - started)
+                _tell(scope, status, seconds or time.perf_counter() - started)
 
 
 _BROKEN = Problem(500, "internal-error", "Internal error", "Something failed here; the log has the details.")
@@ -79,6 +79,7 @@ def _method(scope: Scope) -> str:
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
+    """Count and log the answer; `seconds` to its first byte, for a stream lasts as long as its reader likes."""
     route = str(getattr(scope.get("route"), "path", "-"))
     cast("Metrics", scope["app"].state.metrics).answered(_method(scope), route, status, seconds)
     tenant = scope["state"].get("tenant", "-")

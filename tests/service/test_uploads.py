@@ -15,6 +15,7 @@ from tests.running import AURORA, PHOTO, Service, process
 from tests.stores import free_port
 from tests.tools.imaging.corpus import CASES, HEAVY, Accepted
 from tests.tools.imaging.test_cleaning import NAMES, PERSONAL, full_jpeg
+from tools.imaging.source import UnusablePicture
 
 POST = {**AURORA, "languages": [], "placements": ["x_post"]}
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 200
@@ -85,10 +86,18 @@ async def test_any_other_label_counts_for_nothing(service: Service, data_dir: Pa
     assert [str(path) for path in files] == [f"default/{sha256[:2]}/{sha256}.jpg"]
 
 
-async def test_an_idempotency_key_is_about_what_was_sent(service: Service) -> None:
+def _no_more(*_: object, **__: object) -> None:
+    raise UnusablePicture("Such pictures are not taken any more.")
+
+
+async def test_an_idempotency_key_is_about_what_was_sent(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key, photo = {"Idempotency-Key": "once"}, full_jpeg()
     first = await service.post(POST, photo=photo, headers=key)
-    again = await service.post(POST, photo=photo, headers=key)
+    with monkeypatch.context() as changed:
+        changed.setattr("service.uploads.cleaned", _no_more)
+        again = await service.post(POST, photo=photo, headers=key)
     stripped = await service.post(POST, photo=photo[:-5], headers=key)
     assert first.json()["id"] == again.json()["id"]
     assert (stripped.status_code, stripped.json()["code"]) == (409, "idempotency-conflict")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from service import retention
@@ -214,6 +215,8 @@ async def test_archives_hold_what_is_kept_and_nothing_that_opens_anything(data_d
         await admin.http.post("/v1/webhooks", json={"url": "https://hooks.example.com/fanfare"})
         by = await last_by(admin, campaign["id"])
 
+        unused = await admin.http.post("/v1/assets", files={"file": ("logo.png", grey_png())})
+
         whole = await admin.http.get(f"/v1/campaigns/{campaign['id']}/export")
         files = unpacked(whole.content)
         assert json.loads(files["campaign.json"])["campaign"][0]["order"]["product"] == {
@@ -225,6 +228,7 @@ async def test_archives_hold_what_is_kept_and_nothing_that_opens_anything(data_d
         }  # fmt: skip
         tenant = unpacked((await admin.http.get("/v1/tenant/export")).content)
         assert {f"campaigns/{campaign['id']}/{name}" for name in files} <= tenant.keys()
+        assert f"files/{unused.json()['sha256']}.png" in tenant, "no campaign needs it, and it is the tenant's"
         told = tenant["tenant.json"].decode()
         assert "hooks.example.com" in told
         assert "whsec_" not in told
@@ -236,6 +240,12 @@ async def test_archives_hold_what_is_kept_and_nothing_that_opens_anything(data_d
         assert [one["id"] for one in person["campaigns_created"]] == [campaign["id"]]
         for method, path in (("GET", "/v1/tenant/export"), ("GET", "/v1/audit")):
             assert (await viewer.http.request(method, path)).status_code == 403
+
+
+def grey_png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (200, 200), "grey").save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def unpacked(data: bytes) -> dict[str, bytes]:

@@ -78,7 +78,6 @@ class CreativeSpec:
     logo: SourcePicture | None = None
     brand: Brand | None = None
     template: str | None = None
-    extend: Extend = "auto"
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def _is_restless(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> bool
     if plan.composition.template.ground != "photo" or not plan.lettering.boxes:
         return False
     colour, placing = _behind(source, spec), plan.composition.placing
-    lively = unrest(source, placing, plan.lettering.boxes, plain=spec.focus.plain, how=spec.extend, colour=colour)
+    lively = unrest(source, placing, plan.lettering.boxes, plain=spec.focus.plain, how=_how(spec), colour=colour)
     return lively > RESTLESS
 
 
@@ -186,7 +185,7 @@ def _painted(source: SourcePicture, spec: CreativeSpec, plan: _Plan) -> _Page:
         source,
         composition.placing,
         plain=spec.focus.plain,
-        how="house" if spec.extend == "auto" and spec.brand and spec.brand.field else spec.extend,
+        how=_how(spec),
         colour=_behind(source, spec),
     )
     plain_field = _field(photo, spec)
@@ -223,6 +222,11 @@ def _field(photo: Image.Image, spec: CreativeSpec) -> RGB:
     light, dark = fields(spec.colours)
     sample = photo.resize(_SAMPLE, Image.Resampling.NEAREST)
     return light if luminance_percentiles(sample, 50, 50)[0] > BRIGHT else dark
+
+
+def _how(spec: CreativeSpec) -> Extend:
+    """How bare sides are filled: in the house's colour, where it has one."""
+    return "house" if spec.brand and spec.brand.field else "auto"
 
 
 def _behind(source: SourcePicture, spec: CreativeSpec) -> RGB:
