@@ -22,7 +22,7 @@ from tools import creatives
 from tools.creatives import Lines, Photo, drawn
 from tools.imaging.box import Box
 from tools.imaging.certificate import make_test_chain
-from tools.imaging.encode import encode, fitted
+from tools.imaging.encode import fitted
 from tools.imaging.fingerprint import fingerprint
 from tools.imaging.lanczos import weights
 from tools.imaging.pool import pool
@@ -129,7 +129,7 @@ def byte_fit(photo: Path) -> Figures:
     source = Photo.open(photo.read_bytes()).source.image
     pictures = [scaled(source, size, _window(source.size, size)) for size in ((1200, 628), (300, 250), (728, 90))]
     made = [
-        fitted(picture, ("jpeg",), round(len(encode(picture, "jpeg")) * share))
+        fitted(picture, ("jpeg",), round(len(fitted(picture, ("jpeg",)).data) * share))
         for picture in pictures
         for share in (1.1, 0.9, 0.7, 0.5, 0.35)
     ]
@@ -223,7 +223,7 @@ def _variant(source: Image.Image, size: Size) -> None:
 
 
 def _encoded(source: Image.Image, size: Size) -> bytes:
-    return encode(scaled(source, size, _window(source.size, size)), "jpeg")
+    return fitted(scaled(source, size, _window(source.size, size)), ("jpeg",)).data
 
 
 def _window(whole: Size, size: Size) -> Box:

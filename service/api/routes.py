@@ -35,6 +35,7 @@ from service.api.models import (
     Readiness,
     RetryRequest,
 )  # fmt: skip
+from service.edge.soundness import unsound
 from service.events import Event
 from service.health import readiness
 from service.history import history
@@ -349,7 +350,7 @@ async def _told(events: AsyncIterator[Event | None]) -> AsyncIterator[bytes]:
 async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, Upload | None]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
-        return campaigns.parse_request(await _body(request, fanfare)), None
+        return campaigns.parse_request(await request.body()), None
     if kind != "multipart/form-data":
         raise Problem(
             415, "unsupported-media-type", "Unsupported media type",
@@ -361,18 +362,13 @@ async def _parts(request: Request, fanfare: Fanfare) -> tuple[CampaignRequest, U
             detail = "The form needs a part `campaign` with the request as JSON."
             raise invalid(detail, [{"loc": ["campaign"], "msg": detail}])
         text = await _read(asked, fanfare) if isinstance(asked, StarletteUpload) else asked.encode()
+        if problem := unsound(text):  # the JSON of a body is known to be sound
+            raise problem
         parsed = campaigns.parse_request(text)
         if image is not None and not isinstance(image, StarletteUpload):
             detail = "The part `image` must be a file."
             raise invalid(detail, [{"loc": ["image"], "msg": detail}])
         return parsed, await _upload(image, fanfare) if image is not None else None
-
-
-async def _body(request: Request, fanfare: Fanfare) -> bytes:
-    body = await request.body()
-    if len(body) > fanfare.settings.upload_max_bytes:
-        raise uploads.too_large(fanfare)
-    return body
 
 
 async def _upload(file: StarletteUpload, fanfare: Fanfare) -> Upload:

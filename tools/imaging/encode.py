@@ -79,11 +79,6 @@ def choices(formats: Iterable[str], *, has_alpha: bool = False) -> tuple[Format,
     return found
 
 
-def encode(image: Image.Image, kind: Format, max_bytes: int | None = None, *, reserve: int = 0) -> bytes:
-    """Encode an RGB image; longer than max_bytes only where even the lowest quality is."""
-    return fitted(image, (kind,), max_bytes, reserve=reserve).data
-
-
 def fitted(
     image: Image.Image, formats: Sequence[Format], max_bytes: int | None = None, *, reserve: int = 0
 ) -> Encoded:

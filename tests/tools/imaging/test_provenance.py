@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from tools.imaging import xmp
-from tools.imaging.encode import Format, encode
+from tools.imaging.encode import Format, fitted
 from tools.imaging.provenance import (
     GENERATIVE,
     ROOM,
@@ -78,7 +78,7 @@ def test_a_picture_carries_its_provenance(kind: Format, size: tuple[int, int]) -
     record = Record(
         source_sha256="0" * 64, operations=done("crop", "text"), notice='© 2026 Müller & Söhne "<Foto>"'
     )
-    bare = encode(Image.linear_gradient("L").resize(size).convert("RGB"), kind)
+    bare = fitted(Image.linear_gradient("L").resize(size).convert("RGB"), (kind,)).data
     data = xmp.embed(bare, record.xmp())
     description = _description(data)
     assert description.get(_TYPE) == "http://cv.iptc.org/newscodes/digitalsourcetype/composite"
@@ -92,7 +92,7 @@ def test_a_picture_carries_its_provenance(kind: Format, size: tuple[int, int]) -
 def test_transparency_survives(kind: Format) -> None:
     image = Image.new("RGB", (80, 60), (200, 30, 40))
     image.putalpha(Image.linear_gradient("L").resize(image.size))
-    bare = encode(image, kind)
+    bare = fitted(image, (kind,)).data
     data = xmp.embed(bare, xmp.packet({"xmp:CreatorTool": "Fanfare"}))
     assert Image.open(io.BytesIO(data)).mode == "RGBA"
     assert Image.open(io.BytesIO(data)).tobytes() == Image.open(io.BytesIO(bare)).tobytes()
@@ -109,7 +109,7 @@ def test_a_lossless_webp_carries_it_too() -> None:
 def test_the_notice_of_the_source_is_found_again_when_a_creative_comes_back() -> None:
     record = Record(source_sha256="0" * 64, operations=done("text"), notice="© Studio Nord")
     for kind in FORMATS:
-        data = xmp.embed(encode(Image.new("RGB", (90, 70)), kind), record.xmp())
+        data = xmp.embed(fitted(Image.new("RGB", (90, 70)), (kind,)).data, record.xmp())
         reservation = reserved(data)
         assert reservation
         assert reservation.notice == "© Studio Nord"
@@ -135,7 +135,7 @@ def test_a_long_notice_is_cut_to_the_room_there_is(notice: str) -> None:
 
 
 def test_what_a_source_says_of_itself_is_found() -> None:
-    plain = encode(Image.new("RGB", (90, 70)), "jpeg")
+    plain = fitted(Image.new("RGB", (90, 70)), ("jpeg",)).data
     assert stated(plain) is None
     for named, found in {
         "trainedAlgorithmicMedia": "trainedAlgorithmicMedia",
@@ -169,7 +169,7 @@ def test_the_record_is_plain_json() -> None:
 
 def test_only_known_layouts_are_touched() -> None:
     packet = xmp.packet({"xmp:CreatorTool": "Fanfare"})
-    avif = encode(Image.new("RGB", (80, 60)), "avif")
+    avif = fitted(Image.new("RGB", (80, 60)), ("avif",)).data
     for strange in (b"GIF89a", b"", b"RIFF\0\0\0\0WEBPANIM", avif.replace(b"iloc", b"ilox"), avif[:40]):
         with pytest.raises(ValueError, match=r"\.$"):
             xmp.embed(strange, packet)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from tools.imaging import xmp
 from tools.imaging.certificate import make_test_chain
-from tools.imaging.encode import Format, encode
+from tools.imaging.encode import Format, fitted
 from tools.imaging.focus import find_focus
 from tools.imaging.provenance import Operation, Origin, stated
 from tools.imaging.render import Creative, CreativeSpec, render
@@ -107,7 +107,7 @@ def test_it_stays_within_the_room_that_it_asks_for(studio: SourcePicture, tmp_pa
     pytest.importorskip("c2pa", reason="the extra `c2pa` is not installed")
     chain = make_test_chain(tmp_path / "certificates")
     operations = [Operation("crop"), Operation("text")]
-    bare = encode(studio.image, kind)
+    bare = fitted(studio.image, (kind,)).data
     for seal in (Seal(ORIGIN), Seal(ORIGIN, Signer.open(chain.certificate, chain.key))):
         record = seal.record(operations)
         data = seal.put(bare, record)
@@ -120,7 +120,7 @@ def test_a_packet_is_wrapped_in_no_more_than_that() -> None:
     dice, sizes = random.Random(3), ((64, 64), (301, 223))  # noqa: S311
     for kind in FORMATS:
         for size in sizes:
-            bare = encode(Image.effect_noise(size, 80).convert("RGB"), kind)
+            bare = fitted(Image.effect_noise(size, 80).convert("RGB"), (kind,)).data
             packet = xmp.packet({"xmp:CreatorTool": "x" * dice.randrange(1, 300)})
             assert len(xmp.embed(bare, packet)) - len(bare) - len(packet) <= xmp.WRAPPING
 

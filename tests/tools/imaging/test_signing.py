@@ -20,7 +20,7 @@ from PIL import Image
 
 from tools.imaging import certificate, xmp
 from tools.imaging.certificate import CertificateExists, Chain, make_test_chain
-from tools.imaging.encode import Format, encode
+from tools.imaging.encode import Format, fitted
 from tools.imaging.provenance import VOCABULARY, Operation, Record
 from tools.imaging.rights import reserved
 from tools.imaging.signing import ROOM, Signer, SigningFailed, UnusableCertificate
@@ -53,7 +53,7 @@ def signer(chain: Chain) -> Signer:
 def test_a_signed_picture_tells_what_was_done_to_it(
     studio: SourcePicture, chain: Chain, signer: Signer, kind: Format
 ) -> None:
-    bare = xmp.embed(encode(studio.image, kind), RECORD.xmp())
+    bare = xmp.embed(fitted(studio.image, (kind,)).data, RECORD.xmp())
     signed = signer.sign(bare, RECORD)
     state, manifest = _read(signed, f"image/{kind}", chain)
     assert state == "Trusted"
@@ -79,24 +79,24 @@ def test_our_own_credentials_reserve_nothing_when_a_creative_comes_back(
     studio: SourcePicture, signer: Signer
 ) -> None:
     for kind in FORMATS:
-        signed = signer.sign(encode(studio.image, kind), RECORD)
+        signed = signer.sign(fitted(studio.image, (kind,)).data, RECORD)
         assert reserved(signed) is None
         assert decode(signed).image.size == studio.image.size
 
 
 def test_a_changed_picture_is_found_out(studio: SourcePicture, chain: Chain, signer: Signer) -> None:
-    signed = bytearray(signer.sign(encode(studio.image, "jpeg"), RECORD))
+    signed = bytearray(signer.sign(fitted(studio.image, ("jpeg",)).data, RECORD))
     signed[-100] ^= 1
     assert _read(bytes(signed), "image/jpeg", chain)[0] == "Invalid"
 
 
 def test_another_authority_does_not_vouch_for_it(studio: SourcePicture, signer: Signer, tmp_path: Path) -> None:
-    signed = signer.sign(encode(studio.image, "jpeg"), RECORD)
+    signed = signer.sign(fitted(studio.image, ("jpeg",)).data, RECORD)
     assert _read(signed, "image/jpeg", make_test_chain(tmp_path))[0] != "Trusted"
 
 
 def test_many_threads_sign_with_one_signer(studio: SourcePicture, chain: Chain, signer: Signer) -> None:
-    data = encode(studio.image, "jpeg")
+    data = fitted(studio.image, ("jpeg",)).data
     with ThreadPoolExecutor(4) as pool:
         signed = list(pool.map(signer.sign, [data] * 40, [RECORD] * 40))
     assert {_read(one, "image/jpeg", chain)[0] for one in signed} == {"Trusted"}
@@ -104,7 +104,7 @@ def test_many_threads_sign_with_one_signer(studio: SourcePicture, chain: Chain, 
 
 def test_signing_takes_next_to_no_time(studio: SourcePicture, signer: Signer) -> None:
     """About 1 ms on an idle machine; the bound leaves room for a busy one, and none for a thumbnail (55 ms)."""
-    data, took = encode(studio.image, "jpeg"), list[float]()
+    data, took = fitted(studio.image, ("jpeg",)).data, list[float]()
     for _ in range(15):
         began = time.process_time()
         signer.sign(data, RECORD)
@@ -162,7 +162,7 @@ def test_a_certificate_that_expires_meanwhile_signs_nothing_any_more(
     ends = x509.load_pem_x509_certificate(short.certificate.read_bytes()).not_valid_after_utc
     time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1)
     with pytest.raises(SigningFailed, match="not valid at time of signing"):
-        signer.sign(encode(studio.image, "jpeg"), RECORD)
+        signer.sign(fitted(studio.image, ("jpeg",)).data, RECORD)
 
 
 def test_only_pictures_are_signed(signer: Signer) -> None:
